@@ -1,0 +1,44 @@
+# Five verbs: setup demo test lint bench. Each sets up what it needs; a machine needs Python 3.11 or newer and a package index.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+TOOLS := .venv/.tools
+DIR ?=
+export DIR
+
+.PHONY: setup demo test lint bench
+
+setup: $(READY)
+
+$(READY): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+	touch $@
+
+# torch comes first and pinned: whatever is resolved later must not bring another one
+$(TOOLS): $(READY) pyproject.toml
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet --editable '.[demo]' --group dev
+	touch $@
+
+demo: $(READY)
+	@mkdir -p demo
+ifeq ($(DIR),)
+	$(BIN)/sensorium demo --page demo/index.html
+else
+	$(BIN)/sensorium demo "$$DIR" --page demo/own.html
+endif
+
+test: $(TOOLS)
+	$(BIN)/python -m pytest
+
+lint: $(TOOLS)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(TOOLS)
+	@set -e; for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python "$$script"; done

@@ -1,0 +1,129 @@
+"""The command `sensorium`: global options, the verbs, and how errors become one line and an exit code.
+
+Exit codes: 0 found or done, 1 error or nothing found, 2 wrong use, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, NoReturn
+
+import typer
+
+from sensorium.cli import add as add_file
+from sensorium.cli import demo as demo_file
+from sensorium.cli import doctor as doctor_file
+from sensorium.cli import output
+from sensorium.cli import remove as remove_file
+from sensorium.cli import search as search_file
+from sensorium.cli import status as status_file
+from sensorium.cli.options import Options, examples, flag
+from sensorium.core.errors import SensoriumError
+
+STOPPED = 130
+_TAKE_VALUE = ("--library", "-L", "--model")
+
+app = typer.Typer(
+    name="sensorium",
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        ("sensorium add ~/Pictures", "take a folder in"),
+        ('sensorium search "a dog on a beach"', "find things in it"),
+        ("sensorium demo", "see what it does, on samples that it makes itself"),
+        foot="[bold]sensorium VERB --help[/bold] shows what a verb can do.",
+    ),
+)
+app.command(epilog=add_file.EXAMPLES)(add_file.add)
+app.command(epilog=search_file.EXAMPLES)(search_file.search)
+app.command(epilog=remove_file.EXAMPLES)(remove_file.remove)
+app.command(epilog=status_file.EXAMPLES)(status_file.status)
+app.command(epilog=demo_file.EXAMPLES)(demo_file.demo)
+app.command(epilog=doctor_file.EXAMPLES)(doctor_file.doctor)
+
+
+@app.callback(invoke_without_command=True)
+def sensorium(
+    ctx: typer.Context,
+    library: Annotated[
+        str | None,
+        typer.Option("--library", "-L", envvar="SENSORIUM_LIBRARY", help="A name or a path.", metavar="NAME-OR-PATH"),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(envvar="SENSORIUM_MODEL", help="The model of a new library: a name or a path.", metavar="MODEL"),
+    ] = None,
+    version: Annotated[bool, flag("--version", help="Print the version.")] = False,
+    debug: Annotated[bool, flag("--debug", help="Show the whole traceback of an error.")] = False,
+) -> None:
+    """Find things by meaning, whatever they are: a sentence finds a photo, a photo finds a sound, a sound finds a page.
+
+    Everything happens on this machine. The options below stand before the verb or after it.
+    """
+    if version:
+        from sensorium import __version__
+
+        output.answer(f"sensorium {__version__}")
+        raise typer.Exit(0)
+    if ctx.invoked_subcommand is None:
+        output.answer(ctx.get_help())
+        raise typer.Exit(0)
+    ctx.obj = Options(library or None, model or None)
+
+
+def run() -> NoReturn:
+    """The console entry point."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; every error is printed here, as one line."""
+    given = globals_first(arguments)
+    output.escape_unprintable()
+    try:
+        code = app(given, prog_name="sensorium", standalone_mode=False)
+        output.flush()
+    except (SensoriumError, OSError) as error:
+        return _failed(error, 1, debug="--debug" in given)
+    except typer.TyperException as error:
+        return _failed(error, error.exit_code, debug=False)
+    except typer.Abort:
+        code = STOPPED
+    if code == STOPPED:
+        output.complain("stopped; what was done is kept, and the same command goes on from there")
+    return code if isinstance(code, int) else 0
+
+
+def globals_first(arguments: Sequence[str]) -> list[str]:
+    """Global options may stand anywhere before a `--`; typer wants them in front of the verb."""
+    mine, rest, left = list[str](), list[str](), list(arguments)
+    while left and left[0] != "--":
+        word = left.pop(0)
+        if word in _TAKE_VALUE and left:
+            mine += [word, left.pop(0)]
+        elif word == "--debug" or word.startswith(("--library=", "--model=")):
+            mine.append(word)
+        else:
+            rest.append(word)
+    return [*mine, *rest, *left]
+
+
+def _failed(error: Exception, code: int, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    output.complain(_one_line(error))
+    return code
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, typer.TyperException):
+        ctx = getattr(error, "ctx", None)
+        seen = f" (see {ctx.command_path} --help)" if ctx is not None else ""
+        return error.format_message().rstrip(".") + seen
+    if isinstance(error, OSError):
+        named = f": {error.filename}" if error.filename is not None else ""
+        return f"{error.strerror or error}{named} (--debug shows where)"
+    return str(error)

@@ -1,0 +1,66 @@
+"""What the verbs share: which library and model are meant, and how their help shows examples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from sensorium import Library
+
+VERB_FOOT = "Also --library NAME-OR-PATH, --model MODEL and --debug: see [bold]sensorium --help[/bold]"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The global options as they were given; None means the default."""
+
+    library: str | None = None
+    model: str | None = None
+
+    def path(self) -> Path:
+        """Where the library lies that is meant."""
+        from sensorium.core.settings import library_path
+
+        return library_path(self.library)
+
+
+def options(ctx: typer.Context) -> Options:
+    """The global options of this run."""
+    found = ctx.find_object(Options)
+    return found if found is not None else Options()
+
+
+@contextmanager
+def opened(ctx: typer.Context, *, create: bool) -> Iterator[Library]:
+    """The library that is meant, drawing its progress on this terminal, closed at the end.
+
+    Raises:
+        LibraryMissing: there is none and `create` is false.
+    """
+    from sensorium import Library
+    from sensorium.cli.bars import Bars
+
+    given = options(ctx)
+    with Bars() as progress:
+        library = Library(given.path(), model=given.model, create=create, progress=progress)
+        try:
+            yield library
+        finally:
+            library.close()
+
+
+def flag(*names: str, help: str, panel: str | None = None) -> Any:
+    """An option without a value; the empty metavar keeps typer from writing `<bool>` behind it."""
+    return typer.Option(*names, help=help, metavar="", rich_help_panel=panel)
+
+
+def examples(*lines: tuple[str, str], foot: str = VERB_FOOT) -> str:
+    """The foot of a help page: (command, what it does) pairs, in the markup that typer draws."""
+    rows = [f"  {command}\n      [dim]{what}[/dim]" for command, what in lines]
+    return "\n".join(["[bold]Examples[/bold]", *rows, "", foot])

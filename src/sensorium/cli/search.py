@@ -1,0 +1,206 @@
+"""The verb `search`: texts, files and items into hits."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import webbrowser
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from sensorium.cli import output
+from sensorium.cli.options import examples, flag, opened
+from sensorium.core.errors import BadQuery, LibraryLocked
+
+if TYPE_CHECKING:
+    from sensorium import File, Library, Like, Text
+    from sensorium.library.search import Hits
+
+Score = Literal["cosine", "dot", "l2"]
+Structure = Literal["auto", "exact", "ivf"]
+
+EXAMPLES = examples(
+    ('sensorium search "a dog on a beach"', "by words"),
+    ("sensorium search --file dog.jpg --kinds audio", "sounds that go with a picture"),
+    ('sensorium search "2:golden retriever" --and pool.jpg --without fruit', "a sum of terms with weights"),
+    ('sensorium search "two parrots" --in ~/Pictures', "bring that folder up to date, then search in it"),
+    ("cat photo.jpg | sensorium search --file -", "a query from another program"),
+    ("sensorium search cat -k 3 -0 | xargs -0 cp -t out", "hits into another program"),
+    ("sensorium search beach --where \"kind = 'image' and size > 1e6\"", "SQL over the items"),
+)
+_QUERY, _WHICH, _HOW, _FORM = "Query", "Which items", "How", "Output"
+
+
+def _number(name: str, help: str) -> Any:
+    return typer.Option(name, help=help, metavar="N", min=1, show_default=True, rich_help_panel=_HOW)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The terms as they were given."""
+
+    text: str | None
+    files: list[str]
+    like: list[int]
+    plus: list[str]
+    minus: list[str]
+
+
+# typer makes the options from the parameters, so that there are as many here as the verb has
+def search(
+    ctx: typer.Context,
+    text: Annotated[list[str] | None, typer.Argument(help="What to look for, in quotes.", metavar="TEXT")] = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--file",
+            "-f",
+            help="A text, picture or sound as the query; - reads standard input.",
+            metavar="FILE",
+            rich_help_panel=_QUERY,
+        ),
+    ] = None,
+    like: Annotated[
+        list[int] | None, typer.Option(help="More like this item.", metavar="ITEM", rich_help_panel=_QUERY)
+    ] = None,
+    plus: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--and",
+            help="Add words or a file; a weight may stand in front, as in 0.5:red.",
+            metavar="TERM",
+            rich_help_panel=_QUERY,
+        ),
+    ] = None,
+    minus: Annotated[
+        list[str] | None,
+        typer.Option("--without", help="Take words or a file away.", metavar="TERM", rich_help_panel=_QUERY),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--in",
+            help="Only in this folder, which is brought up to date first.",
+            metavar="FOLDER",
+            rich_help_panel=_WHICH,
+        ),
+    ] = None,
+    no_update: Annotated[bool, flag("--no-update", help="Do not bring the folder up to date.", panel=_WHICH)] = False,
+    kinds: Annotated[
+        str | None, typer.Option(help="Only these kinds, as in image,text.", metavar="KINDS", rich_help_panel=_WHICH)
+    ] = None,
+    where: Annotated[
+        str | None, typer.Option(help="Only items for which this is true.", metavar="SQL", rich_help_panel=_WHICH)
+    ] = None,
+    k: Annotated[int, _number("-k", help="How many hits.")] = 10,
+    metric: Annotated[
+        Score, typer.Option(help="What a score is; higher is closer, always.", show_default=True, rich_help_panel=_HOW)
+    ] = "cosine",
+    index: Annotated[
+        Structure, typer.Option(help="What is searched.", show_default=True, rich_help_panel=_HOW)
+    ] = "auto",
+    lists: Annotated[int, _number("--lists", help="Lists of the IVF index.")] = 100,
+    probes: Annotated[int, _number("--probes", help="Lists that a query looks into.")] = 5,
+    timing: Annotated[bool, flag("--time", help="Say how long each step took.", panel=_FORM)] = False,
+    as_json: Annotated[bool, flag("--json", help="A line of JSON a hit.", panel=_FORM)] = False,
+    paths: Annotated[bool, flag("--paths", "-p", help="Paths only.", panel=_FORM)] = False,
+    null: Annotated[bool, flag("--null", "-0", help="Paths only, each ended by a zero byte.", panel=_FORM)] = False,
+    show: Annotated[bool, flag("--open", help="Show the hits as a page in the browser.", panel=_FORM)] = False,
+) -> None:
+    """Find things by meaning. Exit code 1 when nothing was found."""
+    asked = Asked(_one(text), file or [], like or [], plus or [], minus or [])
+    began = perf_counter()
+    update = folder is not None and not no_update
+    with opened(ctx, create=update) as library:
+        if folder is not None and update:
+            bring_up_to_date(library, folder)
+        hits = library.search(
+            *terms(asked), k=k, kinds=split(kinds), where=where, metric=metric, under=folder,
+            index=f"ivf:{lists},{probes}" if index == "ivf" else index,
+        )  # fmt: skip
+    for note in hits.notes:
+        output.say(f"note: {note}")
+    if timing:
+        output.say(times(hits, perf_counter() - began))
+    tell(hits, as_json=as_json, paths=paths, null=null)
+    if show and hits:
+        open_page(hits)
+    if not hits:
+        raise typer.Exit(1)
+
+
+def tell(hits: Hits, *, as_json: bool, paths: bool, null: bool) -> None:
+    """Print the hits in the form that was asked for; only people are told that there are none."""
+    if as_json:
+        for hit in hits:
+            output.answer_json(hit.to_json())
+    elif paths or null:
+        output.answer_paths(hits, null=null)
+    elif hits:
+        output.answer_hits(hits)
+    else:
+        output.say("nothing found")
+
+
+def _one(words: list[str] | None) -> str | None:
+    if words and len(words) > 1:
+        raise typer.BadParameter(f'a query of several words stands in quotes: sensorium search "{" ".join(words)}"')
+    return words[0] if words else None
+
+
+def terms(asked: Asked) -> list[Text | File | Like]:
+    """The terms that were asked for; wrong use (exit code 2) when there are none to begin with."""
+    from sensorium import File, Like
+    from sensorium.library.query import parse_term
+
+    found: list[Text | File | Like] = [] if asked.text is None else [parse_term(asked.text)]
+    found += [File(standard_input() if path == "-" else path) for path in asked.files]
+    found += [Like(item) for item in asked.like]
+    found += [parse_term(term) for term in asked.plus]
+    if not found:
+        raise typer.BadParameter("give words, --file FILE or --like ITEM")
+    return [*found, *(parse_term(term, negative=True) for term in asked.minus)]
+
+
+def standard_input() -> bytes:
+    """All of standard input, which must come from a pipe or a file."""
+    data = b"" if sys.stdin.isatty() else sys.stdin.buffer.read()
+    if not data:
+        raise BadQuery("standard input is empty: pipe a file into it, as in: cat photo.jpg | sensorium search --file -")
+    return data
+
+
+def split(kinds: str | None) -> list[str] | None:
+    """`image, text` as a list; None when no kinds are asked for."""
+    return [kind.strip() for kind in kinds.split(",") if kind.strip()] if kinds else None
+
+
+def bring_up_to_date(library: Library, folder: Path) -> None:
+    """Add the folder; while another writer is at work, what is there already is searched."""
+    try:
+        report = library.add(folder)
+    except LibraryLocked as locked:
+        output.say(f"note: {folder} was not brought up to date: {locked}")
+        return
+    if report.added or report.updated or report.skipped:
+        from sensorium.cli.add import summary
+
+        output.say(f"{output.shown_path(str(folder.absolute()))}: {summary(report)}")
+
+
+def times(hits: Hits, total: float) -> str:
+    """The line of `--time`."""
+    said = output.seconds_said
+    return f"search {said(hits.seconds)} ({hits.index}), query vector {said(hits.encode_seconds)}, all {said(total)}"
+
+
+def open_page(hits: Hits) -> None:
+    """Show the hits as a page of the system's browser."""
+    page = Path(tempfile.mkdtemp(prefix="sensorium-")) / "hits.html"
+    page.write_text(f'<!doctype html><meta charset="utf-8"><title>Sensorium</title>{hits._repr_html_()}', "utf-8")
+    if not webbrowser.open(page.as_uri()):
+        output.say(f"note: no browser was found; the page is {page}")

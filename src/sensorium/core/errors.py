@@ -1,0 +1,79 @@
+"""Everything Sensorium raises on purpose.
+
+    SensoriumError              what a caller catches; `str(error)` is one line: what, why, what to do next
+    |-- LibraryMissing          no library at that path
+    |-- LibraryEmpty            a library without items was searched
+    |-- LibraryLocked           another writer holds the lock
+    |-- LibraryTooNew           written by a newer Sensorium
+    |-- LibraryDamaged          a table or file of the library cannot be read
+    |-- LibraryFull             the disk is full
+    |-- ModelUnknown            no bundle by that name
+    |-- BundleDamaged           a bundle's file is missing, altered or of another format
+    |-- SpaceMismatch           vectors of one space were asked with another's encoder
+    |-- BadQuery                a query that cannot be understood (term, kind, metric, k)
+    |-- BadWhere                a `where` expression that SQL cannot read
+    |-- SourceMissing           a file or folder that the caller named does not exist or is not local
+    `-- Unreadable              a file that its reader cannot read (the pipeline records it as Skipped)
+"""
+
+from __future__ import annotations
+
+
+class SensoriumError(Exception):
+    """Base of every deliberate error. The message names the thing, the cause and the fix, on one line."""
+
+
+class LibraryMissing(SensoriumError):
+    """No library lies at that path."""
+
+
+class LibraryEmpty(SensoriumError):
+    """The library holds nothing to search."""
+
+
+class LibraryLocked(SensoriumError):
+    """Another process is writing to the library."""
+
+
+class LibraryTooNew(SensoriumError):
+    """The library's format is newer than this Sensorium knows."""
+
+
+class LibraryDamaged(SensoriumError):
+    """A table or file of the library cannot be read."""
+
+
+class LibraryFull(SensoriumError):
+    """The disk under the library is full."""
+
+
+class ModelUnknown(SensoriumError):
+    """No bundle goes by that name."""
+
+
+class BundleDamaged(SensoriumError):
+    """A bundle's file is missing, was altered, or has a format this Sensorium cannot read."""
+
+
+class SpaceMismatch(SensoriumError):
+    """Vectors of one space were asked with the encoder of another."""
+
+
+class BadQuery(SensoriumError):
+    """The query cannot be understood."""
+
+
+class BadWhere(SensoriumError):
+    """The `where` expression is not SQL over the items table."""
+
+
+class SourceMissing(SensoriumError):
+    """A named file or folder does not exist, or is not on this machine."""
+
+
+class Unreadable(SensoriumError):
+    """A file that its reader cannot read; `why` is short, without the path."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why

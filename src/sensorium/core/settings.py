@@ -1,0 +1,35 @@
+"""Where things lie, and what the environment says: `SENSORIUM_LIBRARY`, `SENSORIUM_MODEL`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+DEFAULT_MODEL = "starter"
+
+
+def data_home() -> Path:
+    """The per-user folder of this platform that libraries go into by name."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "sensorium"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Application Support/sensorium"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "sensorium"
+
+
+def library_path(given: str | os.PathLike[str] | None = None) -> Path:
+    """The library that is meant: `given`, else `SENSORIUM_LIBRARY`, else `default` in the per-user folder.
+
+    A bare word (no separator, no dot) is a name in the per-user folder, unless such a folder exists right here.
+    """
+    text = os.fspath(given) if given is not None else os.environ.get("SENSORIUM_LIBRARY") or "default"
+    bare = not ({os.sep, "/", "."} & set(text)) and not text.startswith("~")
+    if bare and not Path(text).is_dir():
+        return data_home() / f"{text}.library"
+    return Path(text).expanduser().absolute()
+
+
+def default_model() -> str:
+    """`SENSORIUM_MODEL`, else the built-in bundle."""
+    return os.environ.get("SENSORIUM_MODEL") or DEFAULT_MODEL

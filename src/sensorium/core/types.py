@@ -1,0 +1,228 @@
+"""The values that cross package borders. Small, frozen, without behaviour beyond printing and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Modality = Literal["text", "image", "audio"]
+Metric = Literal["cosine", "dot", "l2"]
+
+MODALITIES: tuple[Modality, ...] = ("text", "image", "audio")
+METRICS: tuple[Metric, ...] = ("cosine", "dot", "l2")
+
+
+def clock(seconds: float) -> str:
+    """Seconds as `m:ss` or `h:mm:ss`; a tenth is shown only when there is one."""
+    tenths = round(seconds * 10)
+    whole, rest = divmod(tenths, 10)
+    hours, minutes, secs = whole // 3600, whole // 60 % 60, whole % 60
+    text = f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"
+    return f"{text}.{rest}" if rest else text
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in its item a part lies. All fields are optional; an empty place is the whole item.
+
+    `seconds` is (start, end); `lines` counts from 1, both ends included; `box` is (left, top, right, bottom) in pixels.
+    """
+
+    page: int | None = None
+    section: str | None = None
+    seconds: tuple[float, float] | None = None
+    lines: tuple[int, int] | None = None
+    row: int | None = None
+    box: tuple[int, int, int, int] | None = None
+
+    def __str__(self) -> str:
+        said = []
+        if self.page is not None:
+            said.append(f"page {self.page}")
+        if self.section:
+            said.append(f"#{self.section}")
+        if self.seconds is not None:
+            said.append(f"{clock(self.seconds[0])}-{clock(self.seconds[1])}")
+        if self.lines is not None:
+            first, last = self.lines
+            said.append(f"line {first}" if first == last else f"lines {first}-{last}")
+        if self.row is not None:
+            said.append(f"row {self.row}")
+        if self.box is not None:
+            said.append("box {},{},{},{}".format(*self.box))
+        return ", ".join(said)
+
+    def to_json(self) -> dict[str, Any]:
+        """Only the fields that are set; tuples become lists."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {n: list(v) if isinstance(v, tuple) else v for n, v in values.items() if v is not None}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Place:
+        """The inverse of `to_json`."""
+        return cls(**{n: tuple(v) if isinstance(v, list) else v for n, v in value.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """Mono sound: samples float32 (n,) in [-1, 1], rate in Hz."""
+
+    samples: NDArray[np.float32]
+    rate: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """A piece of an item that can be embedded.
+
+    `content` is a str for text, RGB pixels uint8 (height, width, 3) for image, an `Audio` for audio.
+    """
+
+    modality: Modality
+    content: Any
+    place: Place = Place()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What the user put in. `path` is absolute; `size` in bytes; `mtime` and `added_at` in seconds since 1970."""
+
+    id: int
+    path: str
+    kind: str
+    size: int
+    mtime: float
+    title: str
+    added_at: float
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict."""
+        return {name: dict(v) if isinstance(v := getattr(self, name), Mapping) else v for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An answer: the best part of an item. Higher `score` is closer, in every metric.
+
+    `text` is the passage for text parts, else ""; `preview` a small WebP, or None.
+    """
+
+    item: int
+    part: int
+    path: str
+    kind: str
+    modality: Modality
+    place: Place
+    score: float
+    title: str = ""
+    text: str = ""
+    preview: bytes | None = field(default=None, repr=False, compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict (without the preview): what `--json` prints, a line a hit."""
+        return {
+            "item": self.item, "part": self.part, "path": self.path, "kind": self.kind, "modality": self.modality,
+            "place": self.place.to_json(), "score": self.score, "title": self.title, "text": self.text,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Neighbors:
+    """Answers as columns. ids int64 (q, k), scores float32 (q, k), best first.
+
+    When fewer than k exist, rows are shorter for all queries alike or padded at the end as `counts` int64 (q,) says.
+    """
+
+    ids: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    counts: NDArray[np.int64]
+
+    def __iter__(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """(ids, scores) of each query, without padding."""
+        for ids, scores, count in zip(self.ids, self.scores, self.counts, strict=True):
+            yield ids[:count], scores[:count]
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that could not be read, and why."""
+
+    path: str
+    why: str
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict."""
+        return {"path": self.path, "why": self.why}
+
+
+@dataclass(frozen=True, slots=True)
+class AddReport:
+    """What `add` did, in items. `missing` are items whose file is gone: kept, not found until it returns."""
+
+    added: int = 0
+    updated: int = 0
+    moved: int = 0
+    unchanged: int = 0
+    missing: int = 0
+    skipped: tuple[Skipped, ...] = ()
+    seconds: float = 0.0
+    bytes: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict."""
+        counts = {n: getattr(self, n) for n in ("added", "updated", "moved", "unchanged", "missing", "seconds", "bytes")}
+        return {**counts, "skipped": [s.to_json() for s in self.skipped]}
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceStatus:
+    """One vector space of a library."""
+
+    space: str
+    model: str
+    dimension: int
+    vectors: int
+    default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A library at a glance. `kinds` counts present items by kind; sizes in bytes."""
+
+    path: str
+    format: int
+    items: int
+    missing: int
+    parts: int
+    skipped: int
+    kinds: Mapping[str, int]
+    spaces: tuple[SpaceStatus, ...]
+    bytes: int
+    lock: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict."""
+        plain = {n: getattr(self, n) for n in ("path", "format", "items", "missing", "parts", "skipped", "bytes", "lock")}
+        spaces = [{n: getattr(s, n) for n in SpaceStatus.__slots__} for s in self.spaces]
+        return {**plain, "kinds": dict(self.kinds), "spaces": spaces}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of `doctor`: what was looked at, whether it is well, and what to do when it is not."""
+
+    name: str
+    ok: bool
+    found: str
+    fix: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict."""
+        return {n: getattr(self, n) for n in self.__slots__}

@@ -1,0 +1,278 @@
+"""A bundle: a folder with towers that share one space, their preprocessing as data, a card, and every file's hash.
+
+`bundle.json` describes it (format 1). Its canonical form, hashes included, is hashed into the name of the space: two
+bundles have the same space only if everything that makes vectors is the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from sensorium.core.errors import BundleDamaged, ModelUnknown
+from sensorium.core.types import MODALITIES, Modality
+from sensorium.encoders.pixels import ImageSettings
+from sensorium.encoders.sound import AudioSettings
+from sensorium.encoders.tokens import TextSettings
+
+FORMAT = 1
+MANIFEST = "bundle.json"
+BUILT_IN = Path(__file__).parent / "bundles"
+REMEMBERED = ".verified.json"
+# SHA-256 takes 1 to 2 ms a MB: files up to here are hashed whenever they are loaded, larger ones once.
+HASHED_ALWAYS = 16 << 20
+
+_T = TypeVar("_T")
+Settings = TextSettings | ImageSettings | AudioSettings
+_SETTINGS: dict[Modality, type[Any]] = {"text": TextSettings, "image": ImageSettings, "audio": AudioSettings}
+_INPUTS: dict[Modality, int] = {"text": 2, "image": 1, "audio": 1}
+
+
+class Calibration(NamedTuple):
+    """Mean and standard deviation of the cosine of unrelated pairs of two modalities."""
+
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tower:
+    """One network of a bundle: its file, the names of its inputs in order, and its preprocessing."""
+
+    modality: Modality
+    file: str
+    inputs: tuple[str, ...]
+    settings: Settings
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every file that the tower needs."""
+        return (self.file, self.settings.tokenizer) if isinstance(self.settings, TextSettings) else (self.file,)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """An opened bundle. `calibration` goes by "query-answer" modalities; `files` maps names to SHA-256 in hex."""
+
+    folder: Path
+    name: str
+    version: str
+    dimension: int
+    licence: str
+    storage: str
+    towers: Mapping[Modality, Tower]
+    calibration: Mapping[str, Calibration]
+    files: Mapping[str, str]
+    space: str
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike[str]) -> Bundle:
+        """Read and check a bundle's description; its files must be there, their content is compared when they are used.
+
+        Raises BundleDamaged.
+        """
+        path = Path(folder).expanduser().absolute()
+        with _blaming(path):
+            described = _described(path)
+            bundle = _parsed(path, described)
+            for name in bundle.files:
+                if not (path / name).is_file():
+                    raise ValueError(f"{name} is missing")
+            return bundle
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """What the bundle has towers for, in the order text, image, audio."""
+        return tuple(m for m in MODALITIES if m in self.towers)
+
+    def checked(self, name: str) -> Path:
+        """The path of one of the bundle's files, once its content has been found to have the hash it should have.
+
+        A large file that was found right before, and has the same size, time and inode since, is not hashed again.
+        Raises BundleDamaged.
+        """
+        with _blaming(self.folder):
+            path = self.folder / name
+            large = path.stat().st_size > HASHED_ALWAYS
+            if large and _remembered(self.folder).get(name) == _stamp(path, self.files[name]):
+                return path
+            self._compare(name)
+            if large:
+                _remember(self.folder, name, _stamp(path, self.files[name]))
+            return path
+
+    def verify(self) -> None:
+        """Hash every file, whatever was found before. Raises BundleDamaged at the first that is missing or altered."""
+        with _blaming(self.folder):
+            for name in self.files:
+                self._compare(name)
+
+    def _compare(self, name: str) -> None:
+        if digest(self.folder / name) != self.files[name]:
+            raise ValueError(f"{name} is not the file that was packed (its SHA-256 differs)")
+
+
+def find_bundle(model: str | os.PathLike[str]) -> Path:
+    """The folder of a model: the name of a built-in bundle, or a path to a folder with a `bundle.json`.
+
+    Raises ModelUnknown, which lists the built-in ones.
+    """
+    text = os.fspath(model)
+    if re.fullmatch(r"[\w.-]+", text) and (BUILT_IN / text / MANIFEST).is_file():
+        return BUILT_IN / text
+    path = Path(text).expanduser().absolute()
+    if (path / MANIFEST).is_file():
+        return path
+    why = f"the folder has no {MANIFEST}" if path.is_dir() else "it is neither a built-in bundle nor a folder"
+    there = ", ".join(sorted(p.parent.name for p in BUILT_IN.glob(f"*/{MANIFEST}"))) or "none"
+    raise ModelUnknown(f"no model {text!r}: {why}; built-in: {there}; or give the path of a bundle's folder")
+
+
+def write_bundle(folder: str | os.PathLike[str], description: Mapping[str, Any]) -> Bundle:
+    """Make a folder with towers, tokenizer and card into a bundle: hash its files, write `bundle.json`, open it.
+
+    `description` is what `bundle.json` says, without "format" and "files". Raises BundleDamaged if it would not open.
+    """
+    path = Path(folder)
+    named = sorted(p.name for p in path.iterdir() if p.is_file() and p.name not in (MANIFEST, REMEMBERED))
+    whole = {"format": FORMAT, **description, "files": {name: digest(path / name) for name in named}}
+    _replace(path / MANIFEST, json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
+    return Bundle.open(path)
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _blaming(folder: Path) -> Iterator[None]:
+    """Turns what goes wrong with a bundle's files into one line that names the bundle and the way out."""
+    way_out = "put the bundle's original files back"
+    if folder.parent == BUILT_IN:
+        way_out = "reinstall Sensorium: pip install --force-reinstall sensorium"
+    try:
+        yield
+    except OSError as error:
+        why = f"{Path(error.filename or folder).name}: {error.strerror or error}"
+        raise BundleDamaged(f"bundle {folder} is damaged: {why}; {way_out}") from error
+    except ValueError as error:
+        raise BundleDamaged(f"bundle {folder} is damaged: {error}; {way_out}") from error
+
+
+def _described(folder: Path) -> dict[str, Any]:
+    try:
+        described = json.loads((folder / MANIFEST).read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{MANIFEST} is not JSON ({error})") from error
+    if not isinstance(described, dict) or not isinstance(described.get("format"), int):
+        raise ValueError(f"{MANIFEST} is not the description of a bundle")
+    if described["format"] > FORMAT:
+        have = f"has format {described['format']}, and this Sensorium reads up to {FORMAT}"
+        raise BundleDamaged(f"bundle {folder} {have}: upgrade it with pip install --upgrade sensorium")
+    return described
+
+
+def _parsed(folder: Path, described: Mapping[str, Any]) -> Bundle:
+    try:
+        bundle = Bundle(
+            folder=folder,
+            name=_as(str, described["name"], "name"),
+            version=_as(str, described["version"], "version"),
+            dimension=_as(int, described["dimension"], "dimension"),
+            licence=_as(str, described["licence"], "licence"),
+            storage=_as(str, described["storage"], "storage"),
+            towers={name: _tower(name, value) for name, value in described["towers"].items()},
+            calibration={p: Calibration(**v) for p, v in described.get("calibration", {}).items()},
+            files=dict(described["files"]),
+            space=_space(described),
+        )
+        _fitting(bundle)
+    except KeyError as error:
+        raise ValueError(f"{MANIFEST} lacks {error}") from error
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"{MANIFEST} cannot be understood ({error})") from error
+    return bundle
+
+
+def _as(kind: type[_T], value: Any, name: str) -> _T:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise ValueError(f"{name} must be {kind.__name__}, not {value!r}")
+    return value
+
+
+def _tower(modality: Modality, value: Mapping[str, Any]) -> Tower:
+    if modality not in MODALITIES:
+        raise ValueError(f"there are no towers for {modality!r}")
+    inputs = tuple(_as(list, value["inputs"], "inputs"))
+    if len(inputs) != _INPUTS[modality]:
+        raise ValueError(f"the {modality} tower must have {_INPUTS[modality]} inputs, not {len(inputs)}")
+    return Tower(modality, _as(str, value["file"], "file"), inputs, _settings(modality, value))
+
+
+def _settings(modality: Modality, value: Mapping[str, Any]) -> Settings:
+    """All settings, and none else: what is guessed or left out would give vectors that look right and are not."""
+    kind = _SETTINGS[modality]
+    defaults = {field.name: field.default for field in fields(kind)}
+    said = {name: v for name, v in value.items() if name not in ("file", "inputs")}
+    if wrong := sorted(set(said) ^ set(defaults)):
+        raise ValueError(f"the {modality} tower's settings are not those of format {FORMAT}: {', '.join(wrong)}")
+    given: dict[str, Any] = {}
+    for name, default in defaults.items():
+        if isinstance(default, tuple):
+            given[name] = tuple(float(number) for number in _as(list, said[name], name))
+        elif isinstance(default, float):
+            given[name] = float(said[name])
+        else:
+            given[name] = _as(type(default), said[name], name)
+    settings: Settings = kind(**given)
+    return settings
+
+
+def _fitting(bundle: Bundle) -> None:
+    """Raises ValueError when a description's values do not fit together."""
+    if bundle.dimension < 1 or bundle.storage not in ("float16", "float32") or not bundle.towers:
+        raise ValueError("dimension must be above 0, storage float16 or float32, and there must be a tower")
+    for name, sha in bundle.files.items():
+        if Path(name).name != name or not re.fullmatch("[0-9a-f]{64}", sha):
+            raise ValueError(f"{name!r} must be a file in the bundle's own folder, with its SHA-256")
+    for tower in bundle.towers.values():
+        if missing := [name for name in tower.files if name not in bundle.files]:
+            raise ValueError(f"the {tower.modality} tower's {missing[0]} has no hash")
+
+
+def _space(described: Mapping[str, Any]) -> str:
+    canonical = json.dumps(described, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _stamp(path: Path, sha: str) -> str:
+    stat = path.stat()
+    return f"{sha} {stat.st_size} {stat.st_mtime_ns} {stat.st_dev} {stat.st_ino}"
+
+
+def _remembered(folder: Path) -> dict[str, str]:
+    try:
+        found = json.loads((folder / REMEMBERED).read_bytes())
+    except (OSError, ValueError):
+        return {}  # nothing remembered, or not readable: the files are hashed again
+    return found if isinstance(found, dict) else {}
+
+
+def _remember(folder: Path, name: str, stamp: str) -> None:
+    if os.access(folder, os.W_OK):
+        _replace(folder / REMEMBERED, json.dumps({**_remembered(folder), name: stamp}))
+
+
+def _replace(path: Path, text: str) -> None:
+    beside = path.with_name(f"{path.name}.{os.getpid()}")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)

@@ -1,0 +1,87 @@
+"""Pictures to the pixels that an image tower sees. Pillow is imported with the first picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL.Image import Image, Resampling
+
+FILTERS = ("bicubic", "bilinear", "lanczos", "box", "nearest")
+# Beyond this shape, a picture is cut to its middle before "crop" resizes it: a 10,000 x 1 line would become gigabytes.
+LONGEST_SHAPE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSettings:
+    """The preprocessing of an image tower: `side` x `side` pixels, then (x / 255 - mean) / std by channel."""
+
+    side: int = 128
+    resize: Literal["squash", "crop"] = "squash"
+    filter: str = "bicubic"
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+
+    def __post_init__(self) -> None:
+        if self.side < 1:
+            raise ValueError("side must be above 0")
+        if self.resize not in ("squash", "crop"):
+            raise ValueError(f"resize must be squash or crop, not {self.resize!r}")
+        if self.filter not in FILTERS:
+            raise ValueError(f"filter must be one of {', '.join(FILTERS)}, not {self.filter!r}")
+        if len(self.mean) != 3 or len(self.std) != 3 or not all(self.std):
+            raise ValueError("mean and std must be three numbers each, std without 0")
+
+
+def prepare_pixels(pixels: NDArray[np.uint8], settings: ImageSettings) -> NDArray[np.float32]:
+    """What the tower sees of RGB `pixels`, uint8 (height, width, 3): float32 (3, side, side).
+
+    Raises ValueError for an array of another shape or dtype, or without pixels.
+    """
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or not pixels.size:
+        raise ValueError(f"pixels must be RGB uint8 (height, width, 3), not {pixels.dtype} {pixels.shape}")
+    small = np.asarray(_resized(pixels, settings))  # (side, side, 3)
+    scale, shift = _arithmetic(settings)
+    result = np.empty((3, settings.side, settings.side), dtype=np.float32)
+    np.multiply(small.transpose(2, 0, 1), scale, out=result)
+    result += shift
+    return result
+
+
+@lru_cache(maxsize=8)
+def _arithmetic(settings: ImageSettings) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(x / 255 - mean) / std as one multiplication and one addition: two float32 (3, 1, 1)."""
+    mean, std = np.array(settings.mean), np.array(settings.std)
+    scale, shift = 1 / (255 * std), -mean / std
+    return scale.astype(np.float32)[:, None, None], shift.astype(np.float32)[:, None, None]
+
+
+def _resized(pixels: NDArray[np.uint8], settings: ImageSettings) -> Image:
+    from PIL import Image
+
+    side, resample = settings.side, Image.Resampling[settings.filter.upper()]
+    if settings.resize == "crop":
+        return _cropped(Image.fromarray(_middle(pixels)), side, resample)
+    return Image.fromarray(pixels).resize((side, side), resample)
+
+
+def _cropped(picture: Image, side: int, resample: Resampling) -> Image:
+    """The shorter side becomes `side`, then the centre is cut out, rounded as torchvision does for most towers."""
+    width, height = picture.size
+    shorter = min(width, height)
+    picture = picture.resize((side * width // shorter, side * height // shorter), resample)
+    left, top = round((picture.width - side) / 2), round((picture.height - side) / 2)
+    return picture.crop((left, top, left + side, top + side))
+
+
+def _middle(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The picture, its longer side cut symmetrically to at most `LONGEST_SHAPE` times the shorter."""
+    height, width = pixels.shape[:2]
+    longest = LONGEST_SHAPE * min(height, width)
+    top, left = max(0, (height - longest) // 2), max(0, (width - longest) // 2)
+    return np.ascontiguousarray(pixels[top : height - top, left : width - left])

@@ -1,0 +1,68 @@
+"""Text to token ids: what a text tower sees. `tokenizers` is imported with the first text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# No tokenizer's tokens are this long on average, so what lies behind cannot change the first `max_tokens` tokens.
+LONGEST_TOKEN = 64
+
+
+@dataclass(frozen=True, slots=True)
+class TextSettings:
+    """The preprocessing of a text tower: its tokenizer's file, and how many tokens it reads (special ones included)."""
+
+    tokenizer: str = "tokenizer.json"
+    max_tokens: int = 64
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 4:
+            raise ValueError("max_tokens must be 4 or more")
+
+
+class TextTokens:
+    """The tokenizer of one text tower. Safe to use from several threads at once."""
+
+    def __init__(self, path: Path, settings: TextSettings) -> None:
+        """Load a `tokenizers` file; raises ValueError when it is not one."""
+        from tokenizers import Tokenizer
+
+        try:
+            self._tokenizer = Tokenizer.from_file(str(path))
+        except Exception as error:  # tokenizers raises plain Exception, whatever is wrong with the file
+            raise ValueError(f"{path.name} is not a tokenizer: {error}") from error
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(settings.max_tokens)
+        self._characters = settings.max_tokens * LONGEST_TOKEN
+        self._nothing = self._filler()
+
+    def _filler(self) -> int:
+        """The token that stands for a text without tokens, so that no tower averages over nothing."""
+        for name in ("[UNK]", "<unk>", "[PAD]", "<pad>"):
+            found = self._tokenizer.token_to_id(name)
+            if found is not None:
+                return int(found)
+        return 0
+
+    def __call__(self, text: str) -> NDArray[np.int64]:
+        """Token ids int64 (t,), 1 <= t <= max_tokens; what is longer is cut at the end."""
+        clean = text.strip()[: self._characters].encode("utf-8", "replace").decode("utf-8")  # no lone surrogates
+        ids = self._tokenizer.encode(clean).ids or [self._nothing]
+        return np.array(ids, dtype=np.int64)
+
+
+def pad(rows: list[NDArray[np.int64]], length: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Token ids of several texts as (ids, mask), both int64 (n, length): padded with 0 where mask is 0."""
+    ids = np.zeros((len(rows), length), dtype=np.int64)
+    mask = np.zeros((len(rows), length), dtype=np.int64)
+    for row, tokens in enumerate(rows):
+        ids[row, : len(tokens)] = tokens
+        mask[row, : len(tokens)] = 1
+    return ids, mask

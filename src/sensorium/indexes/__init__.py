@@ -1,0 +1,1 @@
+"""Search structures over the rows of one space: arrays in, arrays out."""

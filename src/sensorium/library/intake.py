@@ -1,0 +1,137 @@
+"""From a file to what is written of it: hashed, read and prepared in threads, encoded in order."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensorium.core.errors import Unreadable
+from sensorium.core.types import Modality, Part
+
+if TYPE_CHECKING:
+    from sensorium.encoders.encoder import Encoder, Prepared
+    from sensorium.library.scan import Found
+    from sensorium.readers.registry import Limits
+
+AHEAD = 48  # files that are read while earlier ones are encoded
+CHUNK = 64  # parts of one file that are held decoded at a time
+PREVIEW_SIDE = 160
+
+
+@dataclass(slots=True)
+class PartRow:
+    """A part as it is stored."""
+
+    modality: Modality
+    place: Mapping[str, Any]
+    text: str
+    preview: bytes | None
+    attributes: Mapping[str, Any]
+    prepared: Prepared | None
+
+
+@dataclass
+class Intake:
+    """One file on its way in. `why` says why it could not be read; `same` that its content is known, so that nothing was."""
+
+    found: Found
+    hash: str = ""
+    kind: str = ""
+    why: str = ""
+    same: bool = False
+    rows: list[PartRow] = field(default_factory=list)
+    rest: Iterator[Part] | None = None
+
+
+def content_hash(path: str) -> str:
+    """BLAKE2b of a file's content, 128 bits in hex: an identity, not a signature."""
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - hot, and paths are strings here
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def preview_of(pixels: NDArray[np.uint8]) -> bytes:
+    """A WebP of at most PREVIEW_SIDE pixels a side."""
+    from PIL import Image
+
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    out = io.BytesIO()
+    picture.save(out, "WEBP", quality=60, method=0)
+    return out.getvalue()
+
+
+class Reading:
+    """Reads files ahead in `threads`, in order, never more than AHEAD of them decoded at once."""
+
+    def __init__(self, encoder: Encoder, limits: Limits, known_hash: Callable[[str, str], bool], threads: int) -> None:
+        self.encoder, self.limits, self.known_hash = encoder, limits, known_hash
+        self.pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
+
+    def __enter__(self) -> Reading:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pool.shutdown(wait=True, cancel_futures=True)
+
+    def intakes(self, files: Iterator[Found]) -> Iterator[Intake]:
+        """An intake a file, in the order of the files."""
+        waiting: list[Future[Intake]] = []
+        for found in chain(islice(files, AHEAD), files):
+            waiting.append(self.pool.submit(self._take, found))
+            if len(waiting) >= AHEAD:
+                yield waiting.pop(0).result()
+        while waiting:
+            yield waiting.pop(0).result()
+
+    def afresh(self, found: Found) -> Intake:
+        """The intake of a file that is read even if its content is known."""
+        return self._take(found, known=False)
+
+    def _take(self, found: Found, known: bool = True) -> Intake:
+        from sensorium.readers.registry import Source, read
+
+        intake = Intake(found)
+        try:
+            intake.hash = content_hash(found.path)
+            if known and self.known_hash(found.path, intake.hash):
+                intake.same = True
+                return intake
+            intake.kind, parts = read(Source.from_path(found.path), self.limits)
+            stream = iter(parts)
+            intake.rows = self.prepare(islice(stream, CHUNK))
+            intake.rest = stream if len(intake.rows) == CHUNK else None
+            if not intake.rows:
+                intake.why = "nothing in it that can be searched for"
+        except Unreadable as error:
+            intake.why = error.why
+        except OSError as error:
+            intake.why = f"cannot be opened: {error.strerror or error}"
+        return intake
+
+    def prepare(self, parts: Iterator[Part]) -> list[PartRow]:
+        """Rows of the parts that the encoder has a tower for."""
+        return [self._row(p) for p in parts if p.modality in self.encoder.modalities]
+
+    def _row(self, part: Part) -> PartRow:
+        text = part.content if part.modality == "text" else ""
+        preview = preview_of(part.content) if part.modality == "image" else None
+        return PartRow(part.modality, part.place.to_json(), text, preview, part.attributes, self.encoder.prepare(part))
+
+
+def encode_rows(encoder: Encoder, rows: list[PartRow]) -> NDArray[np.float32]:
+    """Vectors (n, d) of rows of any modalities, in their order; what was prepared is let go."""
+    vectors = np.empty((len(rows), encoder.dimension), np.float32)
+    for modality in sorted({r.modality for r in rows}):
+        at = [i for i, r in enumerate(rows) if r.modality == modality]
+        vectors[at] = encoder.embed(modality, [p for i in at if (p := rows[i].prepared) is not None])
+    for row in rows:
+        row.prepared = None
+    return vectors

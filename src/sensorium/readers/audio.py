@@ -1,0 +1,157 @@
+"""Sounds: whatever FFmpeg decodes, a window at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, NoReturn
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from sensorium.core.errors import Unreadable
+from sensorium.core.types import Audio, Part, Place
+from sensorium.readers.contract import Limits, Source
+from sensorium.readers.damage import DAMAGE, reason, unreadable
+
+_TROUBLE = (av.error.FFmpegError, *DAMAGE)
+_TAGS = ("title", "artist", "album", "genre", "date")
+_SHORTEST_WINDOW = 1.0
+
+
+class AudioReader:
+    """Consecutive windows of mono sound; the first one carries the file's tags."""
+
+    kind = "audio"
+
+    def accepts(self, media_type: str) -> bool:
+        """Sound of any format; FFmpeg says which it knows."""
+        return media_type.startswith("audio/")
+
+    def read(self, source: Source, limits: Limits) -> Iterator[Part]:
+        """Audio parts of `limits.window_seconds` at `limits.audio_rate`, with `Place(seconds=(start, end))`.
+
+        Channels are averaged. A rest of less than a second is left out, unless it is all there is. Of a damaged
+        stream come the windows that could be decoded. The first part's attributes are `seconds` (where the file says)
+        and the tags title, artist, album, genre and date. Raises `Unreadable` when no sound can be decoded.
+        """
+        with unreadable("damaged sound", *_TROUBLE), _opened(source) as container:
+            stream = container.streams.best("audio")
+            if stream is None or stream.codec_context is None:
+                raise Unreadable("no sound in it, or none that FFmpeg can decode")
+            attributes = _attributes(container, stream)
+            rate = limits.audio_rate
+            start = 0
+            for samples in windows(_samples(container, stream, rate), round(limits.window_seconds * rate), rate):
+                place = Place(seconds=(round(start / rate, 3), round((start + len(samples)) / rate, 3)))
+                yield Part("audio", Audio(samples, rate), place, attributes)
+                start, attributes = start + len(samples), {}
+
+
+def holds_only_sound(source: Source) -> bool:
+    """Whether a film container holds sound and no film (a cover picture is no film). False when it cannot be opened."""
+    try:
+        with unreadable("damaged", *_TROUBLE), _opened(source) as container:
+            film = any(not s.disposition & s.disposition.attached_pic for s in container.streams.video)
+            return bool(container.streams.audio) and not film
+    except Unreadable:
+        return False
+
+
+def windows(chunks: Iterator[NDArray[np.float32]], size: int, shortest: int) -> Iterator[NDArray[np.float32]]:
+    """`chunks` (n,) of any length as windows (size,); the last is shorter, and left out if below `shortest`.
+
+    A sound that is shorter than `shortest` altogether is one window.
+    """
+    held: list[NDArray[np.float32]] = []
+    length, given = 0, 0
+    for chunk in chunks:
+        held.append(chunk)
+        length += len(chunk)
+        while length >= size:
+            joined = np.concatenate(held)
+            yield joined[:size].copy()
+            given += 1
+            held, length = [joined[size:]], length - size
+    if length and (length >= shortest or not given):
+        yield np.concatenate(held)
+
+
+class _Nameless:
+    """A stream without a name, so that FFmpeg judges by content alone."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.read, self.seek, self.tell = stream.read, stream.seek, stream.tell
+
+
+def _refuse(url: str, flags: int, options: dict[str, str]) -> NoReturn:
+    # Playlists and reference films name other files and addresses: nothing but the file itself is ever opened.
+    raise PermissionError("it refers to another file")
+
+
+@contextmanager
+def _opened(source: Source) -> Iterator[Any]:
+    with (
+        source.open() as stream,
+        av.open(_Nameless(stream), "r", metadata_errors="replace", io_open=_refuse) as container,
+    ):
+        yield container
+
+
+def _attributes(container: Any, stream: Any) -> dict[str, Any]:
+    said = {name.lower(): value for tags in (stream.metadata, container.metadata) for name, value in tags.items()}
+    found: dict[str, Any] = {name: " ".join(said[name].split()) for name in _TAGS if said.get(name, "").strip()}
+    if container.duration and container.duration > 0:
+        found["seconds"] = round(container.duration / av.time_base, 3)
+    return found
+
+
+def _samples(container: Any, stream: Any, rate: int) -> Iterator[NDArray[np.float32]]:
+    """The stream as mono float32 (n,) at `rate`, in [-1, 1]; packets that cannot be decoded are left out."""
+    stream.thread_type = "NONE"
+    mix = _Mixer(rate)
+    packets = container.demux(stream)
+    heard, trouble = False, None
+    while True:
+        try:
+            packet = next(packets, None)
+            if packet is None:
+                break
+            mixed = [mix(frame) for frame in packet.decode()]
+        except _TROUBLE as error:  # the next packet may be sound again; after an error of its own, demux ends
+            trouble = error
+            continue
+        for samples in mixed:
+            heard = heard or len(samples) > 0
+            yield samples
+    rest = mix(None)
+    if not heard and not len(rest):
+        raise Unreadable(f"no sound could be decoded{f': {reason(trouble)}' if trouble else ''}")
+    yield rest
+
+
+class _Mixer:
+    """Frames of any format to mono float32 at one rate. A stream may change its format on the way."""
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self.form: tuple[str, str, int] | None = None
+        self.resample: Callable[[Any], list[Any]] = lambda frame: []
+
+    def __call__(self, frame: Any | None) -> NDArray[np.float32]:
+        """The samples (n,) that are ready after `frame`; None asks for the rest."""
+        frames = []
+        if frame is not None and self.form != (form := (frame.format.name, frame.layout.name, frame.sample_rate)):
+            frames = self.resample(None)
+            self.form = form
+            self.resample = av.AudioResampler("fltp", frame.layout, self.rate).resample
+        frames += self.resample(frame)
+        if not frames:
+            return np.zeros(0, np.float32)
+        # The mean, not FFmpeg's own mixing down, which amplifies by up to 3 dB and then clips.
+        mono: NDArray[np.float32] = np.concatenate([f.to_ndarray().mean(axis=0, dtype=np.float32) for f in frames])
+        return np.clip(np.nan_to_num(mono, copy=False), np.float32(-1), np.float32(1))
+
+
+reader = AudioReader()

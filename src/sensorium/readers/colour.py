@@ -1,0 +1,101 @@
+"""Any of Pillow's modes to RGB as a person would see it: alpha over white, deep greys scaled, inks mixed."""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageChops, ImageCms
+
+from sensorium.readers.damage import DAMAGE
+
+_DEEPEST = 65535
+_DAMAGE: tuple[type[Exception], ...] = (*DAMAGE, ImageCms.PyCMSError)
+
+
+def to_rgb(picture: Image.Image) -> Image.Image:
+    """`picture`, loaded, of any mode, as mode RGB in sRGB."""
+    if picture.mode.startswith("I;16"):
+        return _deep_grey(picture)
+    if picture.mode in ("I", "F"):
+        return Image.fromarray(_stretched(np.asarray(picture), whole_range=picture.format == "PPM")).convert("RGB")
+    if picture.mode == "CMYK":
+        return _from_inks(picture)
+    rgb = _over_white(picture) if picture.has_transparency_data else picture.convert("RGB")
+    return _through_profile(rgb, picture.info.get("icc_profile")) or rgb
+
+
+def _over_white(picture: Image.Image) -> Image.Image:
+    rgba = picture.convert("RGBA")
+    white = Image.new("RGB", rgba.size, (255, 255, 255))
+    white.paste(rgba, mask=rgba.getchannel("A"))
+    return white
+
+
+def _deep_grey(picture: Image.Image) -> Image.Image:
+    values = np.asarray(picture)
+    white = _DEEPEST
+    if picture.format in ("TIFF", "JPEG2000"):
+        # These come from sensors of 9 to 12 bits too, and do not say so: at full range they would all be black.
+        bits = int(values.max()).bit_length()
+        white = (1 << max(bits, 8)) - 1 if bits <= 12 else _DEEPEST
+    grey = ((values.astype(np.uint32) * 255 + white // 2) // white).astype(np.uint8)
+    clear = picture.info.get("transparency")
+    if isinstance(clear, int):
+        grey[values == clear] = 255
+    return Image.fromarray(grey).convert("RGB")
+
+
+def _stretched(values: NDArray[Any], *, whole_range: bool) -> NDArray[np.uint8]:
+    """32-bit greys to 8 bits.
+
+    Only a `whole_range` of 0-65535 and floats in 0-1 state their black and white; all others (heights, X-rays,
+    radiance) are stretched from their least to their greatest value.
+    """
+    numbers = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(numbers.min()), float(numbers.max())
+    if whole_range:
+        low, high = 0.0, float(_DEEPEST)
+    elif values.dtype.kind == "f" and low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    scaled = (numbers - low) * (255.0 / (high - low)) if high > low else np.zeros_like(numbers)
+    return np.rint(scaled).astype(np.uint8)
+
+
+def _from_inks(picture: Image.Image) -> Image.Image:
+    # Photoshop stores CMYK JPEGs inverted and marks them so; Pillow takes all CMYK JPEGs to be like that.
+    if picture.format == "JPEG" and "adobe" not in picture.info:
+        picture = _like(ImageChops.invert(picture), picture)
+    return _through_profile(picture, picture.info.get("icc_profile")) or picture.convert("RGB")
+
+
+def _like(picture: Image.Image, original: Image.Image) -> Image.Image:
+    picture.info = original.info
+    return picture
+
+
+def _through_profile(picture: Image.Image, profile: object) -> Image.Image | None:
+    """`picture` (RGB or CMYK) by its colour profile in sRGB; None when it has none or needs none."""
+    if not isinstance(profile, bytes) or not profile:
+        return None
+    transform = _transform(profile, picture.mode)
+    if transform is None:
+        return None
+    try:
+        return transform.apply(picture)
+    except _DAMAGE:
+        return None
+
+
+@lru_cache(maxsize=16)
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    try:
+        found = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if found.profile.xcolor_space.strip() != mode or "srgb" in ImageCms.getProfileDescription(found).lower():
+            return None
+        return ImageCms.buildTransform(found, ImageCms.createProfile("sRGB"), mode, "RGB")
+    except _DAMAGE:  # a damaged profile: the bare numbers are the best there is
+        return None

@@ -1,0 +1,40 @@
+"""One way for decoders to fail: whatever they raise over a damaged file becomes `Unreadable`."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sensorium.core.errors import Unreadable
+
+# What Pillow, FFmpeg's binding and the codecs of Python raise over malformed files, as met in fuzzing and in their
+# sources. Anything else is a mistake of ours and must be seen.
+DAMAGE: tuple[type[Exception], ...] = (
+    OSError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, SyntaxError,
+    EOFError, RuntimeError, MemoryError, struct.error, zlib.error,
+)  # fmt: skip
+
+_NOISE = re.compile(r"<[^<>]* at 0x[0-9a-fA-F]+>|b?'[^']{40,}'")
+_LONGEST = 120
+
+
+@contextmanager
+def unreadable(what: str, *more: type[Exception]) -> Iterator[None]:
+    """Within this block the errors of decoders, and `more`, become `Unreadable("WHAT: the decoder's word for it")`."""
+    try:
+        yield
+    except Unreadable:
+        raise
+    except (*DAMAGE, *more) as error:
+        raise Unreadable(f"{what}: {reason(error)}") from error
+
+
+def reason(error: Exception) -> str:
+    """A decoder's error in a few words on one line, without paths and memory addresses."""
+    said = getattr(error, "strerror", None) or str(error)
+    said = " ".join(_NOISE.sub("", str(said)).split()).rstrip(" .:") or type(error).__name__
+    said = said if len(said) <= _LONGEST else said[: _LONGEST - 3] + "..."
+    return said[:1].lower() + said[1:] if said[1:2].islower() else said

@@ -1,0 +1,88 @@
+"""Which reader reads what. Readers are entry points of the group `sensorium.readers`, the built-in ones too."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from importlib import metadata
+from itertools import islice
+
+from sensorium.core.errors import Unreadable
+from sensorium.core.types import Part
+from sensorium.readers.contract import Limits, Reader, Source
+from sensorium.readers.damage import unreadable
+from sensorium.readers.sniff import EMPTY, sniff
+
+__all__ = ["Limits", "Reader", "Source", "find", "read", "registered"]
+
+GROUP = "sensorium.readers"
+# The same lines as in pyproject.toml, for a package that runs from its source tree without being installed.
+BUILT_IN = {name: f"{GROUP}.{name}:reader" for name in ("text", "image", "audio")}
+
+
+@cache
+def registered() -> dict[str, metadata.EntryPoint]:
+    """Every reader by name, not yet imported. A plug-in that takes a built-in's name replaces it."""
+    own = {name: metadata.EntryPoint(name, value, GROUP) for name, value in BUILT_IN.items()}
+    found = {point.name: point for point in metadata.entry_points(group=GROUP) if point.value not in BUILT_IN.values()}
+    return own | found
+
+
+@cache
+def _loaded(name: str) -> Reader | None:
+    try:
+        reader: Reader = registered()[name].load()
+    except (ImportError, AttributeError) as error:
+        if name in BUILT_IN and registered()[name].value == BUILT_IN[name]:
+            raise
+        warnings.warn(f"the reader plug-in {name!r} cannot be loaded ({error}): reinstall or remove it", stacklevel=2)
+        return None
+    return reader
+
+
+@cache
+def _reader_for(media_type: str) -> Reader | None:
+    # Plug-ins first, so that they may take over a type; then the built-in reader that the type is named after, so
+    # that a folder of pictures never loads FFmpeg.
+    main = media_type.partition("/")[0]
+    names = sorted(registered(), key=lambda name: (name in BUILT_IN, name != main, name))
+    readers = (_loaded(name) for name in names)
+    return next((reader for reader in readers if reader is not None and reader.accepts(media_type)), None)
+
+
+def find(source: Source) -> Reader | None:
+    """The reader for what `source` holds, told by its content; None when no reader takes it.
+
+    Raises `Unreadable` when the source cannot be opened.
+    """
+    return _reader_for(sniff(source))
+
+
+def read(source: Source, limits: Limits | None = None) -> tuple[str, Iterator[Part]]:
+    """(kind, parts): what `source` is, and its parts as they are read; there is at least one.
+
+    Raises `Unreadable` at once when it cannot be opened or no reader takes it, and from the iterator when its content
+    turns out to be damaged. No other error comes from a file, whatever is in it.
+    """
+    reader = find(source)
+    if reader is None:
+        found = sniff(source)
+        raise Unreadable("the file is empty" if found == EMPTY else f"not a kind of file that is read: {found}")
+    return reader.kind, _parts(reader, source, limits or Limits())
+
+
+def _parts(reader: Reader, source: Source, limits: Limits) -> Iterator[Part]:
+    with unreadable(f"{reader.kind} that cannot be decoded"):
+        parts = iter(reader.read(source, limits))
+        last = next(parts, None)
+        if last is None:
+            raise Unreadable("nothing in it that can be read")
+        for part in islice(parts, limits.max_parts - 1):
+            yield last
+            last = part
+        if next(parts, None) is not None:
+            cut = f"only the first {limits.max_parts} parts were read"
+            last = replace(last, attributes={**last.attributes, "cut": cut})
+        yield last

@@ -1,0 +1,139 @@
+"""`add`, `remove`, `status` and `doctor`: what is asked of the library and what people and programs are told."""
+
+from __future__ import annotations
+
+import json
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from sensorium.core.types import AddReport, Check, Skipped
+
+
+def test_add_passes_paths_and_options_and_sums_up_in_one_line(sensorium_run, script):
+    script.report = AddReport(
+        added=41, unchanged=1200, skipped=(Skipped("/far/a.zip", "not read"),), seconds=4.13, bytes=12_340_000
+    )
+    ran = sensorium_run("add", "one", "two", "--wait", "2.5")
+    assert script.arguments("add") == (Path("one"), Path("two"))
+    options = script.options("add")
+    assert (options["wait"], options["dry_run"]) == (2.5, False)
+    assert ran.out == "41 added, 1,200 unchanged, 1 skipped (12.3 MB in 4.1 s)\n"
+    assert ran.err == "skipped /far/a.zip: not read\n"
+
+
+def test_add_says_whom_it_waits_for(sensorium_run, script, capfdbinary):
+    sensorium_run("add", "one", "--wait", "5")
+    script.options("add")["on_wait"]("waiting for process 12")
+    assert capfdbinary.readouterr().err == b"waiting for process 12\n"
+
+
+def test_a_dry_run_says_what_would_be(sensorium_run, script):
+    script.report = AddReport(added=2, missing=1, bytes=999)
+    assert sensorium_run("add", "one", "--dry-run").out == "would be: 2 added, 1 missing (999 bytes)\n"
+    assert script.options("add")["dry_run"]
+
+
+def test_nothing_to_add_is_said_and_is_no_error(sensorium_run, script):
+    ran = sensorium_run("add", "one")
+    assert (ran.code, ran.out) == (0, "nothing to add (0 bytes in 0.0 ms)\n")
+
+
+def test_many_skips_are_cut_after_ten_lines(sensorium_run, script):
+    script.report = AddReport(skipped=tuple(Skipped(f"/far/{n}", "odd") for n in range(14)))
+    lines = sensorium_run("add", "one").err.splitlines()
+    assert len(lines) == 11 and lines[-1] == "... and 4 more; `add --json` names them all"
+
+
+def test_add_json_is_the_report(sensorium_run, script):
+    script.report = AddReport(added=1, skipped=(Skipped("/far/ä", "odd"),), seconds=1.5, bytes=10)
+    ran = sensorium_run("add", "one", "--json")
+    assert json.loads(ran.out) == script.report.to_json() and ran.out.count("\n") == 1 and ran.err == ""
+
+
+def test_remove_takes_paths_and_items(sensorium_run, script):
+    script.removed = 1234
+    ran = sensorium_run("remove", "old", "--item", "12", "--item", "15", "--wait", "1")
+    assert script.arguments("remove") == (Path("old"), 12, 15)
+    assert script.options("remove") == {"wait": 1.0} and not script.options("open")["create"]
+    assert (ran.code, ran.out) == (0, "1,234 removed\n")
+
+
+def test_removing_nothing_is_exit_code_1(sensorium_run, script):
+    ran = sensorium_run("remove", "old")
+    assert (ran.code, ran.out, ran.err) == (1, "", "nothing in the library is there\n")
+
+
+def test_remove_without_a_target_is_wrong_use(sensorium_run, script):
+    ran = sensorium_run("remove")
+    assert ran.code == 2 and "give paths, or --item ID" in ran.err
+
+
+def test_status_tells_the_library_and_names_the_others(sensorium_run, script, own_home):
+    libraries = own_home / ".local/share/sensorium"
+    for name in ("default", "photos"):
+        (libraries / f"{name}.library").mkdir(parents=True)
+    lines = sensorium_run("status").out.splitlines()
+    assert lines == [
+        str(libraries / "default.library"),
+        "  items    5 (3 image, 2 text)",
+        "  parts    6",
+        "  missing  1 whose file is gone: kept, not found until it returns",
+        "  skipped  2 files that could not be read",
+        "  model    starter, 256 dimensions, 6 vectors, default",
+        "  on disk  1.2 MB",
+        "",
+        f"libraries in {libraries} (choose one with --library NAME):",
+        "* default",
+        "  photos",
+    ]
+
+
+def test_status_names_the_libraries_even_when_the_default_one_is_missing(sensorium_run, script, own_home):
+    script.exists = False
+    (own_home / ".local/share/sensorium/photos.library").mkdir(parents=True)
+    ran = sensorium_run("status")
+    assert ran.code == 1 and ran.out.splitlines()[-1] == "  photos"
+
+
+def test_status_json_is_the_status(sensorium_run, script):
+    found = json.loads(sensorium_run("status", "--json").out)
+    assert found["items"] == 5 and found["spaces"][0]["model"] == "starter"
+
+
+@pytest.fixture
+def checks(monkeypatch):
+    """The checks that a doctor finds, and the library it was asked about."""
+    found = {"checks": [], "path": "not asked"}
+
+    def doctor(path):
+        found["path"] = path
+        return found["checks"]
+
+    fake = types.ModuleType("sensorium.library.doctor")
+    fake.doctor = doctor
+    monkeypatch.setitem(sys.modules, "sensorium.library.doctor", fake)
+    return found
+
+
+def test_doctor_shows_each_check_and_the_way_out(sensorium_run, checks, tmp_path):
+    checks["checks"] = [
+        Check("model", True, "starter 0.1"),
+        Check("library", False, "index damaged", "sensorium add anything"),
+    ]
+    ran = sensorium_run("doctor", "--library", tmp_path / "x.library")
+    assert ran.code == 1 and checks["path"] == tmp_path / "x.library"
+    assert ran.out.splitlines() == [
+        "ok   model    starter 0.1",
+        "BAD  library  index damaged",
+        "              sensorium add anything",
+    ]
+
+
+def test_doctor_without_complaint_is_exit_code_0_and_json_is_a_line_a_check(sensorium_run, checks):
+    checks["checks"] = [Check("a", True, "fine"), Check("b", True, "fine")]
+    ran = sensorium_run("doctor", "--json")
+    assert ran.code == 0 and checks["path"] is None
+    assert [json.loads(line) for line in ran.out.splitlines()] == [check.to_json() for check in checks["checks"]]
