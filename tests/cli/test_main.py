@@ -73,12 +73,16 @@ def test_a_library_goes_by_name_before_or_after_the_verb(sensorium_run, script, 
     assert script.arguments("open") == (own_home / ".local/share/sensorium/photos.library",)
 
 
-def test_library_and_model_come_from_the_environment(sensorium_run, script, monkeypatch, tmp_path):
+def test_the_library_comes_from_the_environment(sensorium_run, script, monkeypatch, tmp_path):
     monkeypatch.setenv("SENSORIUM_LIBRARY", str(tmp_path / "my.library"))
-    monkeypatch.setenv("SENSORIUM_MODEL", "other")
     sensorium_run("add", "x")
     assert script.arguments("open") == (tmp_path / "my.library",)
-    assert script.options("open")["model"] == "other"
+
+
+def test_a_model_is_demanded_only_when_it_is_named(sensorium_run, script, monkeypatch):
+    monkeypatch.setenv("SENSORIUM_MODEL", "other")
+    sensorium_run("add", "x")
+    assert script.options("open")["model"] is None
     script.asked.clear()
     sensorium_run("add", "x", "--model", "third")
     assert script.options("open")["model"] == "third"

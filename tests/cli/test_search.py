@@ -44,14 +44,28 @@ def test_defaults_and_options_reach_the_library(sensorium_run, script, hits):
     script.hits = hits
     sensorium_run("search", "x")
     assert script.options("search") == {
-        "k": 10, "kinds": None, "where": None, "metric": "cosine", "under": None, "index": "auto",
+        "k": 10, "kinds": None, "where": None, "metric": "cosine", "under": None, "index": "auto", "previews": False,
     }  # fmt: skip
     script.asked.clear()
     which = ("-k", "3", "--kinds", "image, text", "--where", "size > 1e6")
     sensorium_run("search", "x", *which, *["--metric", "l2", "--index", "ivf", "--lists", "64", "--probes", "8"])
     assert script.options("search") == {
-        "k": 3, "kinds": ["image", "text"], "where": "size > 1e6", "metric": "l2", "under": None, "index": "ivf:64,8",
+        "k": 3, "kinds": ["image", "text"], "where": "size > 1e6", "metric": "l2", "under": None,
+        "index": "ivf:64,8", "previews": False,
     }  # fmt: skip
+
+
+def test_previews_are_loaded_only_where_they_are_shown(sensorium_run, script, hits, monkeypatch):
+    script.hits = hits
+    monkeypatch.setattr(search_file.webbrowser, "open", lambda url: True)
+    for can, options, expected in [
+        (False, (), False), (False, ("--open",), True),
+        (True, (), True), (True, ("--json",), False), (True, ("-0",), False),
+    ]:  # fmt: skip
+        script.asked.clear()
+        monkeypatch.setattr(search_file.output, "draws_pictures", lambda can=can: can)
+        sensorium_run("search", "x", *options)
+        assert script.options("search")["previews"] is expected
 
 
 def test_ivf_is_100_lists_and_5_probes_unless_said(sensorium_run, script, hits):

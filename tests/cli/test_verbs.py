@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import types
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -57,7 +59,7 @@ def test_remove_takes_paths_and_items(sensorium_run, script):
     script.removed = 1234
     ran = sensorium_run("remove", "old", "--item", "12", "--item", "15", "--wait", "1")
     assert script.arguments("remove") == (Path("old"), 12, 15)
-    assert script.options("remove") == {"wait": 1.0} and not script.options("open")["create"]
+    assert script.options("remove")["wait"] == 1.0 and not script.options("open")["create"]
     assert (ran.code, ran.out) == (0, "1,234 removed\n")
 
 
@@ -81,7 +83,7 @@ def test_status_tells_the_library_and_names_the_others(sensorium_run, script, ow
         "  items    5 (3 image, 2 text)",
         "  parts    6",
         "  missing  1 whose file is gone: kept, not found until it returns",
-        "  skipped  2 files that could not be read",
+        "  skipped  2 of the files could not be read",
         "  model    starter, 256 dimensions, 6 vectors, default",
         "  on disk  1.2 MB",
         "",
@@ -137,3 +139,91 @@ def test_doctor_without_complaint_is_exit_code_0_and_json_is_a_line_a_check(sens
     ran = sensorium_run("doctor", "--json")
     assert ran.code == 0 and checks["path"] is None
     assert [json.loads(line) for line in ran.out.splitlines()] == [check.to_json() for check in checks["checks"]]
+
+
+@dataclass(frozen=True)
+class Query:
+    """A search of the demo, as the command line looks at it."""
+
+    pair: str
+    says: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Its hits."""
+
+    query: Query
+    hits: tuple
+    shows: tuple
+    rank: int | None
+    passed: bool | None
+    seconds: float = 0.001
+
+
+@dataclass(frozen=True)
+class Result:
+    """All of the demo."""
+
+    folder: Path
+    answers: tuple
+    note: str = "pictures are drawn"
+    kinds: dict = field(default_factory=lambda: {"audio": 41, "image": 47})
+    checked: int = 2
+    passed: int = 1
+    seconds: float = 7.25
+
+
+@pytest.fixture
+def played(monkeypatch, hits, tmp_path):
+    """The demo with scripted answers; what it was asked."""
+    asked = {}
+
+    def run_demo(folder, library, *, own=False, progress=None):
+        asked.update(folder=folder, library=library.path, own=own, progress=progress)
+        shows = ("a beach", "waves", "") if not own else ("", "", "")
+        answers = (
+            Answer(Query("text->image", "the sea"), tuple(hits), shows, 1, None if own else True),
+            Answer(Query("text->image", "a dog"), tuple(hits), shows, None, None if own else False),
+        )
+        return Result(tmp_path, answers)
+
+    def write_page(result, path):
+        asked["page"] = path
+        return path
+
+    monkeypatch.setattr("sensorium.demo.run.run_demo", run_demo)
+    monkeypatch.setattr("sensorium.demo.page.write_page", write_page)
+    return asked
+
+
+def test_the_demo_goes_into_the_per_user_folder_and_tells_each_search(sensorium_run, script, played, own_home):
+    place = own_home / ".local/share/sensorium/demo"
+    ran = sensorium_run("demo")
+    assert ran.code == 0 and ran.err == "note: pictures are drawn\n"
+    assert (played["folder"], played["own"]) == (place / "samples", False)
+    assert (played["library"], played["page"]) == (place / "index.library", place / "index.html")
+    told = [" ".join(line.split()) for line in ran.out.splitlines()]
+    assert told[1:4] == [
+        "text -> image",
+        "ok the sea a beach | waves | ../../../far/away/notes.md".replace("../../..", os.path.relpath("/", Path.cwd())),
+        "-- a dog a beach | waves | ../../../far/away/notes.md".replace("../../..", os.path.relpath("/", Path.cwd())),
+    ]
+    assert "1 of 2 searches have a right answer among the first 3" in told
+    assert "a search takes 1.0 ms, all took 7.2 s" in told
+
+
+def test_the_demo_on_ones_own_folder_has_a_library_of_its_own(sensorium_run, script, played, tmp_path):
+    sensorium_run("demo", "mine", "--page", "out/own.html")
+    assert (played["folder"], played["own"]) == (Path("mine"), True)
+    assert (played["library"], played["page"]) == (tmp_path / "out/own.library", tmp_path / "out/own.html")
+
+
+def test_the_demo_takes_the_library_that_is_named_but_not_the_one_of_the_environment(
+    sensorium_run, script, played, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("SENSORIUM_LIBRARY", str(tmp_path / "daily.library"))
+    sensorium_run("demo", "--page", "out/index.html")
+    assert played["library"] == tmp_path / "out/index.library"
+    sensorium_run("demo", "--page", "out/index.html", "--library", tmp_path / "named.library")
+    assert played["library"] == tmp_path / "named.library"

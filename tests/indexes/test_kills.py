@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -109,7 +110,7 @@ def test_a_kill_at_any_line_leaves_old_or_new_and_no_litter_grows(tmp_path):
     versions = [version for version, _ in report["seen"]]
     assert len(versions) > 60
     assert all(whole for _, whole in report["seen"])
-    assert all(version in (before, n) for n, (before, version) in enumerate(zip([0, *versions], versions), start=1))
+    assert all(version in (before, n) for n, (before, version) in enumerate(pairwise([0, *versions]), start=1))
     assert versions[0] == 0
     assert versions[-1] == len(versions)
     assert report["left"] == len(report["after"]) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,7 +29,8 @@ def doctor(
     from sensorium.library.doctor import doctor as examine
 
     given = options(ctx)
-    checks = examine(given.path() if given.library else None)
+    named = given.library or os.environ.get("SENSORIUM_LIBRARY")
+    checks = examine(given.path() if named or given.path().is_dir() else None)
     if as_json:
         for check in checks:
             output.answer_json(check.to_json())

@@ -48,13 +48,14 @@ app.command(epilog=doctor_file.EXAMPLES)(doctor_file.doctor)
 @app.callback(invoke_without_command=True)
 def sensorium(
     ctx: typer.Context,
+    # the environment is read below, so that what is said here stays apart: a demand on any library, not a default
     library: Annotated[
         str | None,
-        typer.Option("--library", "-L", envvar="SENSORIUM_LIBRARY", help="A name or a path.", metavar="NAME-OR-PATH"),
+        typer.Option("--library", "-L", help="A name or a path; else SENSORIUM_LIBRARY.", metavar="NAME-OR-PATH"),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(envvar="SENSORIUM_MODEL", help="The model of a new library: a name or a path.", metavar="MODEL"),
+        typer.Option(help="What makes a new library, a name or a path; else SENSORIUM_MODEL.", metavar="MODEL"),
     ] = None,
     version: Annotated[bool, flag("--version", help="Print the version.")] = False,
     debug: Annotated[bool, flag("--debug", help="Show the whole traceback of an error.")] = False,

@@ -12,13 +12,14 @@ import typer
 
 if TYPE_CHECKING:
     from sensorium import Library
+    from sensorium.core.progress import Progress
 
 VERB_FOOT = "Also --library NAME-OR-PATH, --model MODEL and --debug: see [bold]sensorium --help[/bold]"
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The global options as they were given; None means the default."""
+    """The global options of the command line; None means what the environment says, or the default."""
 
     library: str | None = None
     model: str | None = None
@@ -37,8 +38,10 @@ def options(ctx: typer.Context) -> Options:
 
 
 @contextmanager
-def opened(ctx: typer.Context, *, create: bool) -> Iterator[Library]:
-    """The library that is meant, drawing its progress on this terminal, closed at the end.
+def opened(
+    ctx: typer.Context, *, create: bool, at: Path | None = None, progress: Progress | None = None
+) -> Iterator[Library]:
+    """The library that is meant (or the one `at`), drawing its progress on this terminal, closed at the end.
 
     Raises:
         LibraryMissing: there is none and `create` is false.
@@ -47,8 +50,8 @@ def opened(ctx: typer.Context, *, create: bool) -> Iterator[Library]:
     from sensorium.cli.bars import Bars
 
     given = options(ctx)
-    with Bars() as progress:
-        library = Library(given.path(), model=given.model, create=create, progress=progress)
+    with Bars() as bars:
+        library = Library(at or given.path(), model=given.model, create=create, progress=progress or bars)
         try:
             yield library
         finally:

@@ -98,6 +98,13 @@ def answer_hits(hits: Sequence[Hit]) -> None:
             answer("\n".join(lines))
 
 
+def draws_pictures() -> bool:
+    """Whether hits come with thumbnails here."""
+    from sensorium.cli.thumbnails import protocol
+
+    return protocol() is not None
+
+
 def plain_lines(hits: Sequence[Hit]) -> list[str]:
     """One line a hit: rank, score, kind, path, place, snippet, two spaces between."""
     lines = []

@@ -24,12 +24,12 @@ def remove(
         float, typer.Option(help="Wait so many seconds for another writer.", metavar="SECONDS", min=0)
     ] = 0.0,
 ) -> None:
-    """Forget items. Your files stay; vectors, texts and previews of them are erased from the library."""
+    """Take items out of the library. Your files stay where they are."""
     targets: list[Path | int] = [*(paths or []), *(item or [])]
     if not targets:
         raise typer.BadParameter("give paths, or --item ID")
     with opened(ctx, create=False) as library:
-        removed = library.remove(*targets, wait=wait)
+        removed = library.remove(*targets, wait=wait, on_wait=output.say)
     if not removed:
         output.say("nothing in the library is there")
         raise typer.Exit(1)

@@ -115,12 +115,13 @@ def search(
     asked = Asked(_one(text), file or [], like or [], plus or [], minus or [])
     began = perf_counter()
     update = folder is not None and not no_update
+    previews = show or (output.draws_pictures() and not (as_json or paths or null))
     with opened(ctx, create=update) as library:
         if folder is not None and update:
             bring_up_to_date(library, folder)
         hits = library.search(
             *terms(asked), k=k, kinds=split(kinds), where=where, metric=metric, under=folder,
-            index=f"ivf:{lists},{probes}" if index == "ivf" else index,
+            index=f"ivf:{lists},{probes}" if index == "ivf" else index, previews=previews,
         )  # fmt: skip
     for note in hits.notes:
         output.say(f"note: {note}")
@@ -186,7 +187,7 @@ def bring_up_to_date(library: Library, folder: Path) -> None:
     except LibraryLocked as locked:
         output.say(f"note: {folder} was not brought up to date: {locked}")
         return
-    if report.added or report.updated or report.skipped:
+    if report.added or report.updated or report.moved:
         from sensorium.cli.add import summary
 
         output.say(f"{output.shown_path(str(folder.absolute()))}: {summary(report)}")

@@ -47,7 +47,7 @@ def lines(found: Status) -> list[str]:
     if found.missing:
         facts.append(("missing", f"{found.missing:,} whose file is gone: kept, not found until it returns"))
     if found.skipped:
-        facts.append(("skipped", f"{found.skipped:,} files that could not be read"))
+        facts.append(("skipped", f"{found.skipped:,} of the files could not be read"))
     for space in found.spaces:
         mark = ", default" if space.default else ""
         facts.append(("model", f"{space.model}, {space.dimension} dimensions, {space.vectors:,} vectors{mark}"))

@@ -6,22 +6,23 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sensorium.core.errors import SourceMissing
+from sensorium.core.errors import Unreadable
 from sensorium.core.types import AddReport, Skipped
-from sensorium.library.intake import CHUNK, Intake, PartRow, Reading, encode_rows
-from sensorium.library.rows import settle
-from sensorium.library.scan import Found, Known, is_under, known_items, roots_of, scan
+from sensorium.library.census import Census, take_census
+from sensorium.library.intake import Intake, PartRow, Reading, encode_rows, storable
+from sensorium.library.scan import Found, Known, is_gone
+from sensorium.library.snapshots import settle
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from sensorium.core.types import Part
     from sensorium.library.session import Session
     from sensorium.store.commit import Writer
 
@@ -31,75 +32,25 @@ BATCH_SECONDS = 20.0
 ENCODE_AT = 64  # parts that are encoded together
 
 
-@dataclass
-class Census:
-    """What is on the disk against what the library knows."""
-
-    known: dict[str, Known]
-    skipped: dict[str, tuple[int, float, str]]
-    todo: list[Found] = field(default_factory=list)
-    back: list[Known] = field(default_factory=list)  # missing, and there again with the same size and time
-    gone: dict[str, Known] = field(default_factory=dict)  # by path: no file there any more
-    unchanged: int = 0
-    still_skipped: list[Skipped] = field(default_factory=list)
-    unskipped: list[str] = field(default_factory=list)
-
-    def look(self, roots: list[Path], library: Path) -> None:
-        """Walk the roots and sort what is found."""
-        seen = set()
-        for found in scan(roots, library):
-            seen.add(found.path)
-            known = self.known.get(found.path)
-            size, mtime, why = self.skipped.get(found.path, (-1, 0.0, ""))
-            if (size, mtime) == (found.size, found.mtime):
-                self.still_skipped.append(Skipped(found.path, why))
-            elif known is not None and (known.size, known.mtime) == (found.size, found.mtime):
-                if known.present:
-                    self.unchanged += 1
-                else:
-                    self.back.append(known)
-            else:
-                self.todo.append(found)
-        self.gone = {p: k for p, k in self.known.items() if p not in seen and (is_under(p, roots) or not k.present)}
-        self.unskipped = [p for p in self.skipped if p not in seen and is_under(p, roots)]
-
-
-def take_census(session: Session, paths: Iterable[str | os.PathLike[str]]) -> Census:
-    """Compare the disk with the library; SourceMissing for a path that is not there and never was."""
-    table = session.store.items(columns=["id", "path", "hash", "size", "mtime", "state", "title"])
-    skips = session.store.skipped()
-    columns = (skips[n].to_pylist() for n in ("path", "size", "mtime", "why"))
-    census = Census(known_items(table), {p: (s, m, w) for p, s, m, w in zip(*columns, strict=True)})
-    census.look(_roots(paths, census.known), session.store.path)
-    return census
-
-
-def _roots(paths: Iterable[str | os.PathLike[str]], known: dict[str, Known]) -> list[Path]:
-    """Roots that exist, and those that are gone but hold items, whose items are then missing."""
-    there: list[str | os.PathLike[str]] = []
-    gone: list[Path] = []
-    for path in paths:
-        try:
-            there += roots_of([path])
-        except SourceMissing:
-            absolute = Path(os.path.abspath(Path(path).expanduser()))
-            if str(absolute) not in known:  # a folder that is gone may be a drive that is not mounted: never guessed at
-                raise
-            gone.append(absolute)
-    return [*roots_of(there), *gone]
-
-
 def plan(session: Session, paths: Iterable[str | os.PathLike[str]]) -> AddReport:
-    """What `add` would do, without reading a file: `--dry-run`. New paths count as added, though some may turn out to be moved."""
+    """What `add` would do, without reading a file: `--dry-run`. What has only moved counts as added and missing."""
+    session.store.refresh()
     census = take_census(session, paths)
-    changed = [f for f in census.todo if f.path in census.known]
-    missing = sum(k.present for k in census.gone.values())
-    return AddReport(len(census.todo) - len(changed), len(changed), 0, census.unchanged + len(census.back), missing,
-                     tuple(census.still_skipped), bytes=sum(f.size for f in census.todo))  # fmt: skip
+    changed = sum(found.path in census.known for found in census.todo)
+    return AddReport(
+        added=len(census.todo) - changed,
+        updated=changed,
+        unchanged=census.unchanged + len(census.back),
+        missing=sum(known.present for known in census.gone),
+        skipped=tuple(census.skipped),
+        bytes=sum(found.size for found in census.todo),
+    )
 
 
-def add(session: Session, paths: Iterable[str | os.PathLike[str]], *, wait: float = 0.0,
-        on_wait: Callable[[str], None] | None = None) -> AddReport:  # fmt: skip
+def add(
+    session: Session, paths: Iterable[str | os.PathLike[str]], *, wait: float = 0.0,
+    on_wait: Callable[[str], None] | None = None,
+) -> AddReport:  # fmt: skip
     """Bring the library up to date; every few hundred items are committed, so that a stop loses at most those."""
     from sensorium.store.commit import Writer
     from sensorium.store.lock import Lock
@@ -108,15 +59,13 @@ def add(session: Session, paths: Iterable[str | os.PathLike[str]], *, wait: floa
     with Lock(session.store.path, "sensorium add").acquire(wait, on_wait) as lock:
         writer = Writer(session.store, lock)
         session.store.refresh()
-        census = take_census(session, paths)
-        session.progress.start("adding", len(census.todo))
+        run = _Run(session, writer, take_census(session, paths))
+        session.progress.start("adding", len(run.census.todo))
         try:
-            run = _Run(session, writer, census)
             run.everything()
         finally:
             session.progress.finish()
-        if session.store.settings.default_space is not None:
-            settle(session, session.store.settings.default_space)
+        settle(session)
     return run.report(monotonic() - started)
 
 
@@ -134,100 +83,133 @@ class _Run:
 
     def __init__(self, session: Session, writer: Writer, census: Census) -> None:
         self.session, self.writer, self.census = session, writer, census
-        self.encoder = session.encoder
-        self.space = session.keep_bundle() if census.todo else session.store.settings.default_space
-        self.hashes: dict[str, list[Known]] = {}
-        for known in census.known.values():
-            self.hashes.setdefault(known.hash, []).append(known)
         self.batch: list[_Pending] = []
+        self.changes: dict[int, dict[str, Any]] = {}  # whole rows by id, so that one write changes all or none
         self.skips: list[dict[str, Any]] = []
         self.skipped: list[Skipped] = []
-        self.changes: list[dict[str, Any]] = []
-        self.moved_from: set[str] = set()
-        self.missing = 0
-        self.added = self.updated = self.moved = self.touched = self.bytes = 0
+        self.moved: set[int] = set()  # ids of items whose content was found elsewhere
+        self.lost: set[int] = set()  # ids of items that were there, and whose content is not
+        self.added = self.updated = self.touched = self.bytes = 0
         self.since = monotonic()
 
     def everything(self) -> None:
-        """Read, encode and commit all that is to do; then say what is missing."""
+        """Read, encode and commit all that is to do; then say what is gone and what is back."""
+        if self.census.todo:
+            self.read()
+        for known in self.census.gone:
+            if known.id not in self.moved:
+                self.lose(known)
+        for known in self.census.back:
+            self.change(known, state="present")
+        self.commit()
+        unread = {skip.path for skip in (*self.census.skipped, *self.skipped)}
+        healed = [path for path in self.census.skips if path in self.census.looked_at and path not in unread]
+        if healed:
+            self.writer.forget_skipped(healed)
+
+    def read(self) -> None:
+        """Take in every file that is new or has changed."""
         from sensorium.readers.registry import Limits
 
+        self.encoder, self.space = self.session.encoder, self.session.keep_bundle()
         limits, threads = Limits(**self.encoder.limits()), max(2, self.encoder.threads)
-        with Reading(self.encoder, limits, self.is_known, threads) as reading:
-            for intake in reading.intakes(iter(self.census.todo)):
+        with Reading(self.encoder, limits, lambda *content: self.home_of(*content) is not None, threads) as reading:
+            for intake in reading.intakes(self.census.todo):
                 self.take(intake, reading)
                 self.session.progress.advance(skipped=int(bool(intake.why)))
                 if self.is_due():
                     self.commit()
-        self.commit()
-        self.settle_missing()
 
-    def is_known(self, path: str, digest: str) -> bool:
-        """Whether nothing needs to be read: the path has this content already, or a vanished item had it."""
-        known = self.census.known.get(path)
-        return (known is not None and known.hash == digest) or self.source_of(digest) is not None
+    def home_of(self, path: str, digest: str) -> Known | None:
+        """The item that this content at this path is: the path's own, else the first whose file is gone."""
+        own = self.census.known.get(path)
+        if own is not None and own.hash == digest and own.id not in self.moved:
+            return own
+        return next((known for known in self.census.hashes.get(digest, ()) if self.is_homeless(known)), None)
 
-    def source_of(self, digest: str) -> Known | None:
-        """The item with this content whose file is gone, the lowest id first."""
-        candidates = (k for k in self.hashes.get(digest, ()) if k.path not in self.moved_from and not os.path.exists(k.path))
-        return min(candidates, key=lambda k: k.id, default=None)
+    def is_homeless(self, known: Known) -> bool:
+        """Whether an item's path holds nothing of it any more: no file, or another item's."""
+        if known.id in self.moved:
+            return False
+        return known.id in self.lost or self.census.known[known.path] is not known or is_gone(known.path)
 
     def take(self, intake: Intake, reading: Reading) -> None:
-        """One file: unchanged in content, moved, unreadable, or to be encoded."""
-        found = intake.found
-        if intake.why:
-            self.skip(found, intake.why)
-        elif intake.same:
-            self.keep(found, intake.hash, reading)
+        """One file: gone meanwhile, unreadable, known by its content, or to be encoded."""
+        own = self.census.known.get(intake.found.path)
+        home = self.home_of(intake.found.path, intake.hash) if intake.hash else None
+        if intake.gone:
+            if own is not None:
+                self.lose(own)
+        elif home is not None:
+            self.keep(intake.found, home)
+        elif intake.same:  # another new file with this content came first: this one is an item of its own
+            self.take(reading.afresh(intake.found), reading)
+        elif intake.why:
+            self.skip(intake, own)
         else:
-            self.encode(intake, reading)
+            self.encode(intake, own, reading)
 
-    def keep(self, found: Found, digest: str, reading: Reading) -> None:
+    def keep(self, found: Found, home: Known) -> None:
         """The content is known: only the item row changes."""
-        known = self.census.known.get(found.path)
-        if known is None or known.hash != digest:
-            source = self.source_of(digest)
-            if source is None:  # another new file with this content came first: this one is an item of its own
-                self.take(reading.afresh(found), reading)
-                return
-            self.moved_from.add(source.path)
-            if known is not None:  # the path held another item, whose content is gone
-                self.changes.append({"id": known.id, "state": "missing"})
-            self.moved += 1
-        else:
-            source = known
+        own = self.census.known.get(found.path)
+        if home is own:
             self.touched += 1
-        title = Path(found.path).name if source.title == Path(source.path).name else source.title
-        self.changes.append({"id": source.id, "path": found.path, "size": found.size, "mtime": found.mtime, "state": "present", "title": title})
+        else:
+            self.moved.add(home.id)
+            if own is not None and own.id not in self.moved:
+                self.lose(own)
+        title = Path(found.path).name if home.title == Path(home.path).name else home.title
+        stamp = {"path": found.path, "size": found.size, "mtime": found.mtime}
+        self.change(home, **stamp, title=title, state="present")
 
-    def skip(self, found: Found, why: str) -> None:
-        """Could not be read: recorded, so that it is not tried again until it changes."""
-        self.skips.append({"path": found.path, "size": found.size, "mtime": found.mtime, "why": why})
-        self.skipped.append(Skipped(found.path, why))
-        known = self.census.known.get(found.path)
-        if known is not None and known.present:
-            self.changes.append({"id": known.id, "state": "missing"})
+    def skip(self, intake: Intake, own: Known | None) -> None:
+        """Could not be read: recorded, so that it is not tried again until it changes or what kept it out passes."""
+        found = intake.found
+        size = -1 if intake.passing else found.size  # no file has this size: so it will be tried again
+        self.skips.append({"path": found.path, "size": size, "mtime": found.mtime, "why": intake.why})
+        self.skipped.append(Skipped(found.path, intake.why))
+        if own is not None and not intake.passing:
+            self.lose(own)
 
-    def encode(self, intake: Intake, reading: Reading) -> None:
+    def lose(self, known: Known) -> None:
+        """What the item was is nowhere to be seen: kept, and not found until it returns."""
+        if known.present and known.id not in self.lost:
+            self.lost.add(known.id)
+            self.change(known, state="missing")
+
+    def change(self, known: Known, **columns: Any) -> None:
+        """Queue new values of an item row."""
+        names = ("id", "path", "size", "mtime", "title")
+        row = {**{name: getattr(known, name) for name in names}, "state": "present" if known.present else "missing"}
+        self.changes[known.id] = {**self.changes.get(known.id, row), **columns}
+
+    def encode(self, intake: Intake, own: Known | None, reading: Reading) -> None:
         """New or changed content: queue the item, encode when there is enough for a good batch."""
-        found, known = intake.found, self.census.known.get(intake.found.path)
-        attributes = dict(intake.rows[0].attributes)
-        row = {"id": known.id if known else self.writer.next_id(), "path": found.path, "kind": intake.kind, "state": "present",
-               "hash": intake.hash, "size": found.size, "mtime": found.mtime, "title": _title(found.path, attributes),
-               "attributes": json.dumps(attributes, ensure_ascii=False), "added_at": time()}  # fmt: skip
-        pending = _Pending(row, intake.rows)
+        found, attributes = intake.found, dict(intake.rows[0].attributes)
+        pending = _Pending({}, intake.rows)
         if intake.rest is not None:
-            self.encode_long(pending, intake.rest, reading)
+            try:
+                self.encode_long(pending, intake.rest, reading)
+            except Unreadable as error:  # damaged beyond its first parts
+                intake.why = error.why
+                self.skip(intake, own)
+                return
+        pending.row = {
+            "id": own.id if own else self.writer.next_id(), "path": found.path, "kind": intake.kind,
+            "state": "present", "hash": intake.hash, "size": found.size, "mtime": found.mtime,
+            "title": storable(str(attributes.get("title") or Path(found.path).name)),
+            "attributes": storable(json.dumps(attributes, ensure_ascii=False)), "added_at": time(),
+        }  # fmt: skip
         self.batch.append(pending)
-        self.added, self.updated = self.added + (known is None), self.updated + (known is not None)
+        self.added, self.updated = self.added + (own is None), self.updated + (own is not None)
         self.bytes += found.size
         if sum(len(p.parts) for p in self.batch if not p.vectors) >= ENCODE_AT:
             self.encode_waiting()
 
-    def encode_long(self, pending: _Pending, rest: Iterator[Any], reading: Reading) -> None:
+    def encode_long(self, pending: _Pending, rest: Iterator[Part], reading: Reading) -> None:
         """A file of many parts is encoded piece by piece, never held decoded as a whole."""
         pending.vectors.append(encode_rows(self.encoder, pending.parts))
-        while rows := reading.prepare(islice(rest, CHUNK)):
+        while rows := reading.prepare(rest):
             pending.vectors.append(encode_rows(self.encoder, rows))
             pending.parts += rows
 
@@ -246,43 +228,30 @@ class _Run:
 
     def commit(self) -> None:
         """Write what is queued: new content first, then changed rows, then what was skipped."""
+        import pyarrow as pa
+
         from sensorium.library.written import batch_of
 
-        self.encode_waiting()
-        if self.batch and self.space is not None:
+        if self.batch:
+            self.encode_waiting()
             storage = self.session.store.settings.spaces[self.space].storage
             rows = [(p.row, p.parts, np.concatenate(p.vectors)) for p in self.batch]
             self.writer.commit(batch_of(rows, self.space, storage, self.writer.next_part_id))
-            returned = [p.row["path"] for p in self.batch if p.row["path"] in self.census.skipped]
-            if returned:
-                self.writer.forget_skipped(returned)
-        self.change(self.changes)
+        if self.changes:
+            self.writer.update_items(pa.Table.from_pylist(list(self.changes.values())))
         if self.skips:
             self.writer.record_skipped(self.skips)
-        self.batch, self.changes, self.skips, self.since = [], [], [], monotonic()
-
-    def change(self, changes: list[dict[str, Any]]) -> None:
-        """Update item rows; rows that name other columns go apart, for an absent column would read as null."""
-        import pyarrow as pa
-
-        for columns in sorted({tuple(c) for c in changes}):
-            self.writer.update_items(pa.Table.from_pylist([c for c in changes if tuple(c) == columns]))
-
-    def settle_missing(self) -> None:
-        """Files that are gone are marked, those that are back are unmarked; nothing is deleted."""
-        gone = [k for k in self.census.gone.values() if k.present and k.path not in self.moved_from]
-        self.missing = len(gone)
-        changes = [{"id": k.id, "state": "missing"} for k in gone] + [{"id": k.id, "state": "present"} for k in self.census.back]
-        self.change(changes)
-        if self.census.unskipped:
-            self.writer.forget_skipped(self.census.unskipped)
+        self.batch, self.changes, self.skips, self.since = [], {}, [], monotonic()
 
     def report(self, seconds: float) -> AddReport:
         """The summary; files that were skipped before and have not changed count as skipped again."""
-        unchanged = self.census.unchanged + len(self.census.back) + self.touched
-        return AddReport(self.added, self.updated, self.moved, unchanged, self.missing,
-                         (*self.census.still_skipped, *self.skipped), seconds, self.bytes)  # fmt: skip
-
-
-def _title(path: str, attributes: dict[str, Any]) -> str:
-    return str(attributes.get("title") or Path(path).name)
+        return AddReport(
+            added=self.added,
+            updated=self.updated,
+            moved=len(self.moved),
+            unchanged=self.census.unchanged + len(self.census.back) + self.touched,
+            missing=len(self.lost - self.moved),
+            skipped=(*self.census.skipped, *self.skipped),
+            seconds=seconds,
+            bytes=self.bytes,
+        )

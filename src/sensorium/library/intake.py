@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,12 +41,19 @@ class PartRow:
 
 @dataclass
 class Intake:
-    """One file on its way in. `why` says why it could not be read; `same` that its content is known, so that nothing was."""
+    """One file on its way in.
+
+    `why` says why it could not be read, `passing` that this may end without the file changing (a permission), `gone`
+    that it is not there any more, `same` that its content is known, so that nothing was read. `rest` are the parts
+    beyond the first `CHUNK`.
+    """
 
     found: Found
     hash: str = ""
     kind: str = ""
     why: str = ""
+    passing: bool = False
+    gone: bool = False
     same: bool = False
     rows: list[PartRow] = field(default_factory=list)
     rest: Iterator[Part] | None = None
@@ -68,11 +76,16 @@ def preview_of(pixels: NDArray[np.uint8]) -> bytes:
     return out.getvalue()
 
 
+def storable(text: str) -> str:
+    """The text without lone surrogates, which no table holds."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 class Reading:
     """Reads files ahead in `threads`, in order, never more than AHEAD of them decoded at once."""
 
-    def __init__(self, encoder: Encoder, limits: Limits, known_hash: Callable[[str, str], bool], threads: int) -> None:
-        self.encoder, self.limits, self.known_hash = encoder, limits, known_hash
+    def __init__(self, encoder: Encoder, limits: Limits, is_known: Callable[[str, str], bool], threads: int) -> None:
+        self.encoder, self.limits, self.is_known = encoder, limits, is_known
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
 
     def __enter__(self) -> Reading:
@@ -81,47 +94,51 @@ class Reading:
     def __exit__(self, *_: object) -> None:
         self.pool.shutdown(wait=True, cancel_futures=True)
 
-    def intakes(self, files: Iterator[Found]) -> Iterator[Intake]:
+    def intakes(self, files: Iterable[Found]) -> Iterator[Intake]:
         """An intake a file, in the order of the files."""
-        waiting: list[Future[Intake]] = []
-        for found in chain(islice(files, AHEAD), files):
+        waiting: deque[Future[Intake]] = deque()
+        for found in files:
             waiting.append(self.pool.submit(self._take, found))
             if len(waiting) >= AHEAD:
-                yield waiting.pop(0).result()
+                yield waiting.popleft().result()
         while waiting:
-            yield waiting.pop(0).result()
+            yield waiting.popleft().result()
 
     def afresh(self, found: Found) -> Intake:
         """The intake of a file that is read even if its content is known."""
-        return self._take(found, known=False)
+        return self._take(found, ask=False)
 
-    def _take(self, found: Found, known: bool = True) -> Intake:
-        from sensorium.readers.registry import Source, read
+    def prepare(self, parts: Iterator[Part]) -> list[PartRow]:
+        """Rows of the next CHUNK parts, fewer only at the end."""
+        return [self._row(part) for part in islice(parts, CHUNK)]
 
+    def _take(self, found: Found, *, ask: bool = True) -> Intake:
         intake = Intake(found)
         try:
             intake.hash = content_hash(found.path)
-            if known and self.known_hash(found.path, intake.hash):
-                intake.same = True
-                return intake
-            intake.kind, parts = read(Source.from_path(found.path), self.limits)
-            stream = iter(parts)
-            intake.rows = self.prepare(islice(stream, CHUNK))
-            intake.rest = stream if len(intake.rows) == CHUNK else None
-            if not intake.rows:
-                intake.why = "nothing in it that can be searched for"
+            intake.same = ask and self.is_known(found.path, intake.hash)
+            if not intake.same:
+                self._read(intake)
         except Unreadable as error:
             intake.why = error.why
+        except FileNotFoundError:
+            intake.gone = True
         except OSError as error:
-            intake.why = f"cannot be opened: {error.strerror or error}"
+            intake.why, intake.passing = f"cannot be opened: {error.strerror or error}", True
         return intake
 
-    def prepare(self, parts: Iterator[Part]) -> list[PartRow]:
-        """Rows of the parts that the encoder has a tower for."""
-        return [self._row(p) for p in parts if p.modality in self.encoder.modalities]
+    def _read(self, intake: Intake) -> None:
+        from sensorium.readers.registry import Source, read
+
+        intake.kind, parts = read(Source.from_path(intake.found.path), self.limits)
+        stream = (part for part in parts if part.modality in self.encoder.modalities)
+        intake.rows = self.prepare(stream)
+        intake.rest = stream if len(intake.rows) == CHUNK else None
+        if not intake.rows:
+            intake.why = f"the model has no tower for what is in it ({intake.kind})"
 
     def _row(self, part: Part) -> PartRow:
-        text = part.content if part.modality == "text" else ""
+        text = storable(part.content) if part.modality == "text" else ""
         preview = preview_of(part.content) if part.modality == "image" else None
         return PartRow(part.modality, part.place.to_json(), text, preview, part.attributes, self.encoder.prepare(part))
 
@@ -129,8 +146,8 @@ class Reading:
 def encode_rows(encoder: Encoder, rows: list[PartRow]) -> NDArray[np.float32]:
     """Vectors (n, d) of rows of any modalities, in their order; what was prepared is let go."""
     vectors = np.empty((len(rows), encoder.dimension), np.float32)
-    for modality in sorted({r.modality for r in rows}):
-        at = [i for i, r in enumerate(rows) if r.modality == modality]
+    for modality in sorted({row.modality for row in rows}):
+        at = [i for i, row in enumerate(rows) if row.modality == modality]
         vectors[at] = encoder.embed(modality, [p for i in at if (p := rows[i].prepared) is not None])
     for row in rows:
         row.prepared = None

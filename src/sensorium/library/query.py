@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 _WEIGHT = re.compile(r"^(\d+(?:\.\d+)?|\.\d+):(?=.)", re.DOTALL)
 _URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _PATH_LIKE = re.compile(r"^(~|\.{1,2})?[/\\]|^~$")
-_ENDING = re.compile(r"^\S+\.(jpe?g|png|webp|gif|bmp|tiff?|wav|mp3|flac|ogg|opus|m4a|aac|txt|md|rst|pdf|html?|xml|mp4|mov|mkv)$", re.I)
+_ENDINGS = "jpe?g png webp gif bmp tiff? wav mp3 flac ogg opus m4a aac txt md rst pdf html? xml mp4 mov mkv"
+_ENDING = re.compile(rf"^\S+\.({'|'.join(_ENDINGS.split())})$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class Text:
     def __post_init__(self) -> None:
         if not self.text.strip():
             raise BadQuery("the query is empty: say what to look for, as in: sensorium search 'a dog on a beach'")
+        _check_weight(self.weight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,9 @@ class File:
     source: str | os.PathLike[str] | bytes
     weight: float = 1.0
 
+    def __post_init__(self) -> None:
+        _check_weight(self.weight)
+
 
 @dataclass(frozen=True, slots=True)
 class Like:
@@ -45,6 +51,9 @@ class Like:
 
     item: int
     weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_weight(self.weight)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,25 +63,44 @@ class Vector:
     vector: NDArray[Any]
     weight: float = 1.0
 
+    def __post_init__(self) -> None:
+        _check_weight(self.weight)
+
 
 Term = Text | File | Like | Vector
 
 
+def _check_weight(weight: float) -> None:
+    if not math.isfinite(weight):
+        raise BadQuery(f"the weight of a term is {weight}: give a number, below 0 for what should be far away")
+
+
+def absolute(path: str | os.PathLike[str]) -> str:
+    """The path from the root, without `~`, `.` and `..`; links are not followed: an item is what the user named."""
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - Path.resolve would follow links
+
+
 def local_path(text: str | os.PathLike[str]) -> Path:
-    """A path on this machine, with `~` expanded; SourceMissing for URLs and for what does not exist."""
+    """An absolute path on this machine; SourceMissing for URLs and for what does not exist or may not be looked at."""
     said = os.fspath(text)
     if _URL.match(said):
-        raise SourceMissing(f"{said} is not a file on this machine: Sensorium never fetches; download it, then give its path")
-    path = Path(said).expanduser()
-    if not path.exists():
-        raise SourceMissing(f"{said} does not exist: check the path (looked in {Path.cwd()})")
+        raise SourceMissing(f"{said} is not a file on this machine: nothing is fetched; download it and give its path")
+    path = Path(absolute(said))
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise SourceMissing(f"{said} does not exist: check the path (looked in {Path.cwd()})") from error
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise SourceMissing(f"{said} cannot be looked at ({why}): check the path and its permissions") from error
     return path
 
 
 def parse_term(text: str, *, negative: bool = False) -> Text | File:
     """One term of the command line's grammar: `[WEIGHT:]WORDS-OR-PATH`.
 
-    What exists on the disk, or looks like a path, is a file; all else is text. A path that does not exist is an error, never a text.
+    What exists on the disk, or looks like a path, is a file; all else is text. A path that does not exist is an
+    error, never a text.
     """
     match = _WEIGHT.match(text)
     weight, body = (float(match[1]), text[match.end() :].strip()) if match else (1.0, text)
@@ -81,6 +109,6 @@ def parse_term(text: str, *, negative: bool = False) -> Text | File:
         raise BadQuery(f"the weight of {text!r} is zero: leave the term out, or give it another weight")
     if _URL.match(body) or _PATH_LIKE.match(body) or _ENDING.match(body):
         return File(local_path(body), weight)
-    if len(body) < 256 and "\0" not in body and Path(body).is_file():
+    if os.path.isfile(body):  # noqa: PTH113 - unlike Path.is_file, it takes any text for an answer
         return File(Path(body), weight)
     return Text(body, weight)

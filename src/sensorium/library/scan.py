@@ -1,9 +1,11 @@
-"""What lies in the folders that are added, and how it compares with what the library knows."""
+"""What lies in the folders that are added, and what the library knows of it."""
 
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +27,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the items table says of a path."""
+    """An item as the items table has it."""
 
     id: int
     path: str
@@ -38,35 +40,67 @@ class Known:
 
 def roots_of(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     """Absolute paths that exist, without those that lie within another of them; SourceMissing otherwise."""
-    absolute = sorted({Path(os.path.abspath(local_path(p))) for p in paths})
+    absolute = sorted({local_path(p) for p in paths})
     return [p for p in absolute if not any(other in p.parents for other in absolute)]
 
 
-def _walk(folder: str, leave_out: str) -> Iterator[Found]:
-    with os.scandir(folder) as entries:
-        ordered = sorted(entries, key=lambda e: e.name)
-    for entry in ordered:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            if entry.path != leave_out and not entry.name.endswith(".library"):
-                yield from _walk(entry.path, leave_out)
-        elif entry.is_file():
-            stat = entry.stat()
-            yield Found(entry.path, stat.st_size, stat.st_mtime)
+def file_at(path: str) -> Found | None:
+    """The file at a path, None when there is none (any more); OSError when that cannot be told."""
+    try:
+        said = os.stat(path)  # noqa: PTH116 - hot, and paths are strings here
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return Found(path, said.st_size, said.st_mtime) if stat.S_ISREG(said.st_mode) else None
+
+
+def is_gone(path: str) -> bool:
+    """Whether there is certainly no file at a path; a file that cannot be looked at is not gone."""
+    try:
+        return file_at(path) is None
+    except OSError:
+        return False
 
 
 def scan(roots: Iterable[Path], library: Path) -> Iterator[Found]:
     """Every file under the roots in a fixed order, without hidden ones, links to folders, and libraries.
 
-    A folder that may not be read is passed over: its items are not taken for gone, since nothing was seen.
+    A folder that may not be read is passed over; so is a file that goes away meanwhile.
     """
     for root in roots:
         if root.is_dir():
             yield from _walk(str(root), str(library))
+        elif (found := file_at(str(root))) is not None:
+            yield found
+
+
+def _walk(folder: str, library: str) -> Iterator[Found]:
+    open_folders = [_entries(folder)]
+    while open_folders:
+        entry = next(open_folders[-1], None)
+        if entry is None:
+            open_folders.pop()
+        elif entry.name.startswith("."):
+            continue
+        elif entry.is_dir(follow_symlinks=False):
+            if entry.path != library and not _is_library(entry):
+                open_folders.append(_entries(entry.path))
         else:
-            stat = root.stat()
-            yield Found(str(root), stat.st_size, stat.st_mtime)
+            with suppress(OSError):  # a link in a circle, or into a folder that may not be read
+                if (found := file_at(entry.path)) is not None:
+                    yield found
+
+
+def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return iter(sorted(entries, key=lambda entry: entry.name))
+    except OSError:  # its items are not taken for gone: `Census` looks at each by itself
+        return iter(())
+
+
+def _is_library(entry: os.DirEntry[str]) -> bool:
+    inside = Path(entry.path)
+    return entry.name.endswith(".library") or ((inside / "library.json").exists() and (inside / "items.lance").exists())
 
 
 def is_under(path: str, roots: Iterable[Path]) -> bool:
@@ -74,7 +108,12 @@ def is_under(path: str, roots: Iterable[Path]) -> bool:
     return any(path == (r := str(root)) or path.startswith(r.rstrip(os.sep) + os.sep) for root in roots)
 
 
-def known_items(table: pa.Table) -> dict[str, Known]:
-    """The items table by path."""
+def known_items(table: pa.Table) -> list[Known]:
+    """The items table, by ascending id."""
     columns = (table[n].to_pylist() for n in ("id", "path", "hash", "size", "mtime", "state", "title"))
-    return {p: Known(i, p, h, s, m, state == "present", t) for i, p, h, s, m, state, t in zip(*columns, strict=True)}
+    return [Known(i, p, h, s, m, state == "present", t) for i, p, h, s, m, state, t in zip(*columns, strict=True)]
+
+
+def by_path(items: Iterable[Known]) -> dict[str, Known]:
+    """The item of each path: where several had the same, one after the other, the present one, else the newest."""
+    return {known.path: known for known in sorted(items, key=lambda known: (known.present, known.id))}

@@ -18,6 +18,8 @@ from sensorium.readers.damage import DAMAGE, reason, unreadable
 _TROUBLE = (av.error.FFmpegError, *DAMAGE)
 _TAGS = ("title", "artist", "album", "genre", "date")
 _SHORTEST_WINDOW = 1.0
+# From seismographs to bit streams. What a damaged header says outside it would take minutes and gigabytes to resample.
+_RATES = range(100, 6_000_001)
 
 
 class AudioReader:
@@ -42,8 +44,10 @@ class AudioReader:
                 raise Unreadable("no sound in it, or none that FFmpeg can decode")
             attributes = _attributes(container, stream)
             rate = limits.audio_rate
+            size, shortest = round(limits.window_seconds * rate), round(_SHORTEST_WINDOW * rate)
             start = 0
-            for samples in windows(_samples(container, stream, rate), round(limits.window_seconds * rate), rate):
+            for window in windows(_samples(container, stream, rate), size, shortest):
+                samples = np.clip(np.nan_to_num(window, copy=False), np.float32(-1), np.float32(1))
                 place = Place(seconds=(round(start / rate, 3), round((start + len(samples)) / rate, 3)))
                 yield Part("audio", Audio(samples, rate), place, attributes)
                 start, attributes = start + len(samples), {}
@@ -108,7 +112,7 @@ def _attributes(container: Any, stream: Any) -> dict[str, Any]:
 
 
 def _samples(container: Any, stream: Any, rate: int) -> Iterator[NDArray[np.float32]]:
-    """The stream as mono float32 (n,) at `rate`, in [-1, 1]; packets that cannot be decoded are left out."""
+    """The stream as mono float32 (n,) at `rate`; packets that cannot be decoded are left out."""
     stream.thread_type = "NONE"
     mix = _Mixer(rate)
     packets = container.demux(stream)
@@ -116,19 +120,16 @@ def _samples(container: Any, stream: Any, rate: int) -> Iterator[NDArray[np.floa
     while True:
         try:
             packet = next(packets, None)
-            if packet is None:
-                break
-            mixed = [mix(frame) for frame in packet.decode()]
+            mixed = mix(packet.decode() if packet is not None else [None])
         except _TROUBLE as error:  # the next packet may be sound again; after an error of its own, demux ends
             trouble = error
             continue
-        for samples in mixed:
-            heard = heard or len(samples) > 0
-            yield samples
-    rest = mix(None)
-    if not heard and not len(rest):
+        heard = heard or bool(mixed)
+        yield from mixed
+        if packet is None:
+            break
+    if not heard:
         raise Unreadable(f"no sound could be decoded{f': {reason(trouble)}' if trouble else ''}")
-    yield rest
 
 
 class _Mixer:
@@ -139,19 +140,20 @@ class _Mixer:
         self.form: tuple[str, str, int] | None = None
         self.resample: Callable[[Any], list[Any]] = lambda frame: []
 
-    def __call__(self, frame: Any | None) -> NDArray[np.float32]:
-        """The samples (n,) that are ready after `frame`; None asks for the rest."""
-        frames = []
-        if frame is not None and self.form != (form := (frame.format.name, frame.layout.name, frame.sample_rate)):
-            frames = self.resample(None)
-            self.form = form
-            self.resample = av.AudioResampler("fltp", frame.layout, self.rate).resample
-        frames += self.resample(frame)
-        if not frames:
-            return np.zeros(0, np.float32)
+    def __call__(self, frames: list[Any]) -> list[NDArray[np.float32]]:
+        """The samples (n,) that are ready after `frames`; a frame None asks for the rest."""
+        ready = []
+        for frame in frames:
+            if frame is not None and self.form != (form := (frame.format.name, frame.layout.name, frame.sample_rate)):
+                if frame.sample_rate not in _RATES:
+                    raise Unreadable(f"its header says {frame.sample_rate} samples a second")
+                ready += self.resample(None)
+                self.form = form
+                self.resample = av.AudioResampler("fltp", frame.layout, self.rate).resample
+            ready += self.resample(frame)
         # The mean, not FFmpeg's own mixing down, which amplifies by up to 3 dB and then clips.
-        mono: NDArray[np.float32] = np.concatenate([f.to_ndarray().mean(axis=0, dtype=np.float32) for f in frames])
-        return np.clip(np.nan_to_num(mono, copy=False), np.float32(-1), np.float32(1))
+        channels = [frame.to_ndarray() for frame in ready if frame.samples]
+        return [each[0] if len(each) == 1 else each.mean(axis=0, dtype=np.float32) for each in channels]
 
 
 reader = AudioReader()

@@ -28,6 +28,7 @@ _WESTERN = frozenset(
     )
     if c not in b"\xd0\xd7\xdd\xde\xf0\xf7\xfd\xfe"
 )
+_SPLIT_WORD = re.compile(r"[^\W\d_][¹³¼¾±¶¿¡][^\W\d_]")  # signs inside words: letters of another table
 _JAPANESE_MAIL = re.compile(rb"\x1b(?:\$[@B]|\([JI])")
 _MOSTLY = 0.02
 
@@ -105,7 +106,11 @@ def _by_frequency(sample: bytes) -> str:
     from charset_normalizer import from_bytes
 
     # Asked for all that it knows it prefers rare tables; these are what files are written in.
-    guess = from_bytes(sample, cp_isolation=list(_COMMON)).best() or from_bytes(sample).best()
+    guess = from_bytes(sample, cp_isolation=list(_COMMON)).best()
+    if guess is not None and _SPLIT_WORD.search(str(guess)):
+        rest = [name for name in _COMMON if name != guess.encoding]
+        guess = from_bytes(sample, cp_isolation=rest).best() or guess
+    guess = guess or from_bytes(sample).best()
     if guess is None:
         raise Unreadable("binary data, or text in an unknown encoding: save it as UTF-8")
     return guess.encoding

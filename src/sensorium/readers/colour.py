@@ -29,7 +29,7 @@ def to_rgb(picture: Image.Image) -> Image.Image:
 
 
 def _over_white(picture: Image.Image) -> Image.Image:
-    rgba = picture.convert("RGBA")
+    rgba = (picture.convert("LA") if picture.mode == "La" else picture).convert("RGBA")
     white = Image.new("RGB", rgba.size, (255, 255, 255))
     white.paste(rgba, mask=rgba.getchannel("A"))
     return white

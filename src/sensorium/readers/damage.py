@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from sensorium.core.errors import Unreadable
 
 # What Pillow, FFmpeg's binding and the codecs of Python raise over malformed files, as met in fuzzing and in their
-# sources. Anything else is a mistake of ours and must be seen.
+# sources; warnings too, where the caller has made them errors. Anything else is a mistake of ours and must be seen.
 DAMAGE: tuple[type[Exception], ...] = (
     OSError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, SyntaxError,
-    EOFError, RuntimeError, MemoryError, struct.error, zlib.error,
+    EOFError, RuntimeError, MemoryError, struct.error, zlib.error, Warning,
 )  # fmt: skip
 
 _NOISE = re.compile(r"<[^<>]* at 0x[0-9a-fA-F]+>|b?'[^']{40,}'")

@@ -49,7 +49,10 @@ class ImageReader:
         media_type = sniff(source)
         if media_type in _HEIF:
             raise Unreadable("HEIC pictures are not decoded: save it as JPEG")
-        with unreadable(f"{_name(media_type)} that cannot be decoded"), source.open() as stream:
+        with (
+            unreadable(f"{_name(media_type)} that cannot be decoded", Image.DecompressionBombError),
+            source.open() as stream,
+        ):
             part = _decoded(_plugin(media_type)(stream, ""), limits)
         yield part
 

@@ -20,8 +20,10 @@ _LONGEST_TITLE = 120
 _RULE = re.compile(r"([^\w\s])\1{2,}$")
 _ATX = re.compile(r"#{1,6}[ \t]+(.+?)[ \t#]*$")
 _FRONT_TITLE = re.compile(r"title:\s*(.+)$", re.IGNORECASE)
-_COMMENT = re.compile(r"^(?:/\*+|\*+/?|//+!?|--+|#+|;+|%+|<!--|\"\"\"|'''|[ \t])+|(?:\*+/|-->|\"\"\"|'''|\s)+$")
-_NOT_A_TITLE = re.compile(r"#+!|.{0,5}(?:vim?:|-\*-|coding[:=]|@charset)|<\?|\W*$", re.IGNORECASE)
+_COMMENT = re.compile(r"(?:/\*+!?|\*(?!/)|//+!?|--+(?:\[\[)?|#+(?=\s)|;+|%+|<!--|\"\"\"|''')\s*(.*)$")
+_COMMENT_END = re.compile(r"\s*(?:\*+/|-->|\"\"\"|'''|\]\])\s*$")
+_OPENERS = ("/*", "/**", "/*!", "<!--", '"""', "'''", "--[[")
+_NOT_A_TITLE = re.compile(r".{0,5}(?:vim?:|-\*-|coding[:=]|@charset)|copyright|spdx|\W*$", re.IGNORECASE)
 
 
 class TextReader:
@@ -55,11 +57,11 @@ class TextReader:
 def title_of(text: str, *, is_source: bool = False) -> str:
     """What the text calls itself: its first heading, else its first line with words in it; "" when there is none.
 
-    In source code it is the first comment or line, without its marks.
+    In source code it is the first comment, without its marks.
     """
     # Far more than any title needs, so that a huge text is not split twice.
     lines = [line.strip() for line in lines_of(text[: _TITLE_LINES * 200])[:_TITLE_LINES]]
-    found = (_comment(lines) if is_source else _front_matter(lines) or _heading(lines)) or _comment(lines)
+    found = _comment(lines) if is_source else _front_matter(lines) or _heading(lines) or _line(lines)
     return found if len(found) <= _LONGEST_TITLE else found[: _LONGEST_TITLE - 3].rsplit(" ", 1)[0] + "..."
 
 
@@ -84,9 +86,19 @@ def _heading(lines: list[str]) -> str:
     return ""
 
 
+def _line(lines: list[str]) -> str:
+    return next((line for line in lines if any(c.isalpha() for c in line)), "")
+
+
 def _comment(lines: list[str]) -> str:
-    words = (_COMMENT.sub("", line) for line in lines if not _NOT_A_TITLE.match(line))
-    return next((line for line in words if line and any(c.isalnum() for c in line)), "")
+    inside = False
+    for line in lines:
+        found = _COMMENT.match(line)
+        words = _COMMENT_END.sub("", found[1] if found else line).strip()
+        if (found or inside) and any(c.isalpha() for c in words) and not _NOT_A_TITLE.match(words):
+            return words
+        inside = line in _OPENERS or (inside and not _COMMENT_END.search(line))
+    return ""
 
 
 reader = TextReader()

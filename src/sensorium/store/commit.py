@@ -53,9 +53,9 @@ class Writer:
         self._path = store.path
         for left in self._path.glob(f"{NAME}.*.tmp"):
             left.unlink()
-        self._items = TableWriter(self._path / "items.lance", ITEMS)
-        self._parts = TableWriter(self._path / "parts.lance", PARTS)
-        self._skipped = TableWriter(self._path / "skipped.lance", SKIPPED)
+        self._items = TableWriter(self._path, "items", ITEMS)
+        self._parts = TableWriter(self._path, "parts", PARTS)
+        self._skipped = TableWriter(self._path, "skipped", SKIPPED)
         self._spaces: dict[str, TableWriter] = {}
         for space in read_settings(self._path).spaces:
             self._space(space)
@@ -170,7 +170,7 @@ class Writer:
             if said is None:
                 raise SpaceMismatch(f"{self._path}: has no space {space}; it must be added before vectors are written")
             schema = vectors_schema(said.dimension, said.storage)
-            self._spaces[space] = TableWriter(self._path / "vectors" / f"{space}.lance", schema)
+            self._spaces[space] = TableWriter(self._path, f"vectors/{space}", schema)
         return self._spaces[space]
 
 

@@ -54,8 +54,8 @@ def open_newest(folder: Path) -> tuple[LanceDataset | None, list[Path]]:
 
 
 def reason(error: Exception) -> str:
-    """The first line of an error of Lance, without the file of its source that ends it."""
-    return re.sub(r",? /\S+\.rs:\d+:\d+.*", "", str(error).split("\n")[0]).rstrip(" .,")
+    """An error of Lance on one line, without the place in its source that ends it."""
+    return re.sub(r",? /\S+\.rs:\d+:\d+.*", "", " ".join(str(error).split())).rstrip(" .,")
 
 
 class Tables:

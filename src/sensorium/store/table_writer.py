@@ -32,8 +32,9 @@ class TableWriter:
     Opening repairs: a newest version that a power cut left cut short is dropped, and `notes` says so.
     """
 
-    def __init__(self, folder: Path, schema: pa.Schema) -> None:
-        self.folder, self.schema = folder, schema
+    def __init__(self, library: Path, name: str, schema: pa.Schema) -> None:
+        self.library, self.folder, self.schema = library, library / f"{name}.lance", schema
+        folder = self.folder
         self.notes: list[str] = []
         self._sync = FolderSync(folder)
         dataset, torn = open_newest(folder)
@@ -110,28 +111,33 @@ class TableWriter:
 
         self._change(work)  # on the disk before the versions that it replaces go
         self._change(clean)
-        self._drop_staging()
+        self._drop_strays()
 
-    def _drop_staging(self) -> None:
-        named = {path for _, path in versions(self.folder)}
+    def _drop_strays(self) -> None:
+        """What a kill leaves and Lance never cleans: half-written manifests, transactions that came to nothing."""
+        manifests = [path for _, path in versions(self.folder)]
+        named = b"".join(path.read_bytes() for path in manifests)
         for path in (self.folder / "_versions").iterdir():
-            if path not in named and path.suffix != ".json":
+            if path not in manifests and path.suffix != ".json":
+                path.unlink()
+        for path in (self.folder / "_transactions").iterdir():
+            if path.name.encode() not in named:
                 path.unlink()
 
     def _create(self) -> LanceDataset:
-        with full_disk_told(self.folder):
+        with full_disk_told(self.library):
             self.folder.parent.mkdir(parents=True, exist_ok=True)
             dataset = lance.write_dataset(self.schema.empty_table(), str(self.folder), mode="create")
             self._sync.flush()
             sync_folder(self.folder.parent)
-            sync_folder(self.folder.parent.parent)
+            sync_folder(self.library)
         return dataset
 
     def _change(self, work: Callable[[LanceDataset], LanceDataset]) -> None:
         """Does `work` and syncs, again when a foreign tool has written meanwhile. Raises `LibraryFull`."""
         for attempt in range(1, _TRIES + 1):
             try:
-                with full_disk_told(self.folder):
+                with full_disk_told(self.library):
                     self._dataset = work(self._dataset)
                     self._sync.flush()
                 return

@@ -67,7 +67,9 @@ class MiniLM:
                 for n in ("query", "key", "value")
             )
             attended = F.scaled_dot_product_attention(q, k, v, attn_mask=allowed).transpose(1, 2).flatten(2)
-            x = self._norm(x + self._linear(attended, layer + "attention.output.dense"), layer + "attention.output.LayerNorm")
+            x = self._norm(
+                x + self._linear(attended, layer + "attention.output.dense"), layer + "attention.output.LayerNorm"
+            )
             hidden = F.gelu(self._linear(x, layer + "intermediate.dense"))
             x = self._norm(x + self._linear(hidden, layer + "output.dense"), layer + "output.LayerNorm")
         weights = mask[..., None].float()

@@ -9,9 +9,7 @@ from torch import nn
 
 def conv_norm(inside: int, outside: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
     """Convolution without bias, then batch norm."""
-    return nn.Sequential(
-        nn.Conv2d(inside, outside, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(outside)
-    )
+    return nn.Sequential(nn.Conv2d(inside, outside, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(outside))
 
 
 class Residual(nn.Module):
@@ -30,23 +28,22 @@ class Residual(nn.Module):
 
 def stage(inside: int, outside: int, blocks: int, stride: int) -> nn.Sequential:
     """`blocks` residual blocks, the first of which changes width and stride."""
-    return nn.Sequential(
-        Residual(inside, outside, stride), *(Residual(outside, outside) for _ in range(blocks - 1))
-    )
+    return nn.Sequential(Residual(inside, outside, stride), *(Residual(outside, outside) for _ in range(blocks - 1)))
 
 
 class Head(nn.Module):
-    """Features -> space: a hidden layer beside a straight linear path."""
+    """Features -> space: a hidden layer beside a straight linear path. `dropout` works in training alone."""
 
-    def __init__(self, features: int, dimension: int, hidden: int = 512) -> None:
+    def __init__(self, features: int, dimension: int, hidden: int = 512, dropout: float = 0.0) -> None:
         super().__init__()
+        self.dropout = dropout
         self.norm = nn.LayerNorm(features)
         self.up, self.down = nn.Linear(features, hidden), nn.Linear(hidden, dimension)
         self.straight = nn.Linear(features, dimension, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.norm(x)
-        return self.down(F.gelu(self.up(x))) + self.straight(x)
+        x = F.dropout(self.norm(x), self.dropout, self.training)
+        return self.down(F.dropout(F.gelu(self.up(x)), self.dropout, self.training)) + self.straight(x)
 
 
 class ImageBackbone(nn.Module):
@@ -139,7 +136,7 @@ class AudioTower(nn.Module):
     def __init__(self, bins: int = 64, widths: tuple[int, ...] = (32, 64, 128, 256), dimension: int = 256) -> None:
         super().__init__()
         self.norm = nn.BatchNorm1d(bins)
-        self.stem = nn.Sequential(nn.Conv2d(1, widths[0], 4, (4, 2), (0, 1), bias=False), nn.BatchNorm2d(widths[0]))
+        self.stem = nn.Sequential(nn.Conv2d(1, widths[0], 4, 4, bias=False), nn.BatchNorm2d(widths[0]))
         self.pitch = nn.Parameter(torch.zeros(1, widths[0], bins // 4, 1))  # tells low from high bins
         self.stages = nn.Sequential(
             stage(widths[0], widths[0], 1, 1),

@@ -45,7 +45,9 @@ def _batches(paths: list[Path], number: int, pool: ThreadPoolExecutor) -> Iterat
     whole = number == 0  # the first round is the plain pictures: what search will see
     ahead: list = []
     for start in range(0, len(paths), BATCH):
-        ahead.append([pool.submit(_crop, p, (number, start + i), whole) for i, p in enumerate(paths[start : start + BATCH])])
+        ahead.append(
+            [pool.submit(_crop, p, (number, start + i), whole) for i, p in enumerate(paths[start : start + BATCH])]
+        )
         if len(ahead) > 1:
             big, small = zip(*(f.result() for f in ahead.pop(0)), strict=True)
             yield np.stack(big), np.stack(small)

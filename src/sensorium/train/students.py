@@ -47,7 +47,9 @@ class Tokens:
         return ids, torch.from_numpy((np.arange(lengths.max())[None] < lengths[:, None]).astype(np.int64))
 
 
-def _optimizer(parameters: list[torch.nn.Parameter], plan: StudentPlan) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+def _optimizer(
+    parameters: list[torch.nn.Parameter], plan: StudentPlan
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
     optimizer = torch.optim.AdamW(parameters, plan.rate, weight_decay=plan.decay)
     return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.rate, plan.steps, pct_start=0.08)
 
@@ -61,10 +63,10 @@ def _step(loss: torch.Tensor, parameters: list[torch.nn.Parameter], optimizer: t
     schedule.step()
 
 
-def train_text(corpus: Corpus, heads: TeacherHeads, tokens: Tokens, plan: StudentPlan) -> TextTower:
+def train_text(corpus: Corpus, heads: TeacherHeads, tokens: Tokens, plan: StudentPlan, tower: TextTower) -> TextTower:
     """Half of a batch are captions of pictures and sounds and labels, half anything; similar lengths together."""
     torch.manual_seed(plan.seed)
-    rng, tower = np.random.default_rng(plan.seed), TextTower(longest=tokens.ids.shape[1])
+    rng = np.random.default_rng(plan.seed)
     parameters = list(tower.parameters())
     optimizer, schedule = _optimizer(parameters, plan)
     with torch.inference_mode():
@@ -84,7 +86,10 @@ def train_text(corpus: Corpus, heads: TeacherHeads, tokens: Tokens, plan: Studen
         loss = towards(said.float(), goal[rows]) + relations(said.float(), goal[rows])
         _step(loss, parameters, optimizer, schedule)
         if step % 500 == 499:
-            print(f"text {step + 1}/{plan.steps}: loss {loss.item():.4f}, cosine {F.cosine_similarity(said.float(), goal[rows]).mean():.4f}", flush=True)  # noqa: T201
+            print(
+                f"text {step + 1}/{plan.steps}: loss {loss.item():.4f}, cosine {F.cosine_similarity(said.float(), goal[rows]).mean():.4f}",
+                flush=True,
+            )
     return tower.eval()
 
 
@@ -100,7 +105,7 @@ def masked(mel: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
 
 
 def train_audio(corpus: Corpus, heads: TeacherHeads, mels: np.ndarray, plan: StudentPlan) -> AudioTower:
-    """mels float16 (rounds, n, bins, frames) of the same variations that the teacher heard."""
+    """Mels float16 (rounds, n, bins, frames) of the same variations that the teacher heard."""
     torch.manual_seed(plan.seed)
     rng, tower = np.random.default_rng(plan.seed), AudioTower()
     echo = torch.nn.Linear(512, 384)  # the teacher's own embedding, which carries more than the space does
@@ -124,5 +129,8 @@ def train_audio(corpus: Corpus, heads: TeacherHeads, mels: np.ndarray, plan: Stu
         loss = loss + 0.1 * shared_label(said.float(), read.clone(), labels, labels, heads.heat.detach())
         _step(loss, parameters, optimizer, schedule)
         if step % 200 == 199:
-            print(f"audio {step + 1}/{plan.steps}: loss {loss.item():.4f}, cosine {F.cosine_similarity(said.float(), truth).mean():.4f}", flush=True)  # noqa: T201
+            print(
+                f"audio {step + 1}/{plan.steps}: loss {loss.item():.4f}, cosine {F.cosine_similarity(said.float(), truth).mean():.4f}",
+                flush=True,
+            )
     return tower.eval()

@@ -52,7 +52,10 @@ def standard_library_prose() -> list[str]:
                 loaded = importlib.import_module(module.name)
             except ImportError:
                 continue  # a module of another platform
-            members = [loaded, *(m for _, m in inspect.getmembers(loaded, lambda o: inspect.isroutine(o) or inspect.isclass(o)))]
+            members = [
+                loaded,
+                *(m for _, m in inspect.getmembers(loaded, lambda o: inspect.isroutine(o) or inspect.isclass(o))),
+            ]
             for member in members:
                 found += sentences(inspect.getdoc(member) or "")
     return sorted(set(found))

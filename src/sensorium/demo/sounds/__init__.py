@@ -35,10 +35,10 @@ class Sound:
 
 
 SOUNDS: tuple[Sound, ...] = (
-    Sound("heavy rain", lambda rng: weather.rain(rng, 1.0)),
-    Sound("light rain", lambda rng: weather.rain(rng, 0.5)),
+    Sound("heavy rain", lambda rng: weather.rain(rng, 0.9)),
+    Sound("light rain", lambda rng: weather.rain(rng, 0.65)),
     Sound("wind", lambda rng: weather.wind(rng, 0.34)),
-    Sound("howling wind", lambda rng: weather.wind(rng, 0.6)),
+    Sound("howling wind", lambda rng: weather.wind(rng, 0.5)),
     Sound("sea waves", lambda rng: weather.waves(rng, 3.0)),
     Sound("quick surf", lambda rng: weather.waves(rng, 2.3)),
     Sound("thunder", weather.thunder),

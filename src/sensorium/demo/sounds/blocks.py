@@ -1,4 +1,4 @@
-"""What every sound is built of: noise with a spectrum, curves, events, voices, rooms. Arrays are float64 (n,), 32 kHz."""
+"""What every sound is built of: noise with a spectrum, curves, events, voices, rooms. Arrays are float64 (n,)."""
 
 from __future__ import annotations
 
@@ -18,25 +18,34 @@ Random: TypeAlias = np.random.Generator
 
 def times(seconds: float = SECONDS) -> Wave:
     """The moment of each sample, in seconds."""
-    return np.arange(int(seconds * RATE)) / RATE
+    t: Wave = np.arange(int(seconds * RATE)) / RATE
+    return t
 
 
 def curve(seconds: float, *points: tuple[float, float]) -> Wave:
     """Straight lines through (moment, value) points."""
     moments, values = zip(*points, strict=True)
-    return np.interp(times(seconds), moments, values)
+    line: Wave = np.interp(times(seconds), moments, values)
+    return line
 
 
 def decay(seconds: float, fall: float, rise: float = 0.001) -> Wave:
     """An envelope that rises in `rise` seconds and falls to 1/e in `fall` seconds."""
     t = times(seconds)
-    return np.exp(-t / fall) * (1 - np.exp(-t / rise))
+    envelope: Wave = np.exp(-t / fall) * (1 - np.exp(-t / rise))
+    return envelope
 
 
 def filtered(wave: Wave, gain: Callable[[Wave], Wave]) -> Wave:
     """The wave with `gain(frequencies in Hz)` on its spectrum."""
-    shaped = np.fft.rfft(wave) * gain(np.fft.rfftfreq(len(wave), 1 / RATE))
-    return np.fft.irfft(shaped, len(wave))
+    shaped = np.fft.rfft(wave) * gain(np.asarray(np.fft.rfftfreq(len(wave), 1 / RATE), np.float64))
+    return np.asarray(np.fft.irfft(shaped, len(wave)), np.float64)
+
+
+def even(wave: Wave) -> Wave:
+    """The wave at a loudness of 1: its standard deviation."""
+    scaled: Wave = wave / wave.std()
+    return scaled
 
 
 def band(low: float, high: float, slope: float = 2.0) -> Callable[[Wave], Wave]:
@@ -51,8 +60,7 @@ def peaks(*resonances: tuple[float, float, float]) -> Callable[[Wave], Wave]:
 
 def noise(rng: Random, seconds: float, gain: Callable[[Wave], Wave]) -> Wave:
     """Gaussian noise with a spectrum, of standard deviation 1."""
-    wave = filtered(rng.standard_normal(int(seconds * RATE)), gain)
-    return wave / wave.std()
+    return even(filtered(rng.standard_normal(int(seconds * RATE)), gain))
 
 
 def levels(*points: tuple[float, float]) -> Callable[[Wave], Wave]:
@@ -69,7 +77,8 @@ def slow(rng: Random, seconds: float, rate: float, low: float = 0.0, high: float
     """A random walk between `low` and `high` that changes about `rate` times a second."""
     knots = rng.uniform(low, high, int(seconds * rate) + 4)
     moments = np.arange(len(knots)) / rate
-    return np.interp(times(seconds), moments, knots)
+    walk: Wave = np.interp(times(seconds), moments, knots)
+    return walk
 
 
 def placed(events: Iterable[tuple[float, Wave]], seconds: float = SECONDS) -> Wave:
@@ -97,17 +106,20 @@ def tone(pitch: Wave, strengths: Sequence[float] = (1.0,)) -> Wave:
     """Harmonics of a gliding pitch (Hz a sample); those above 15 kHz are left out."""
     phase = 2 * np.pi * np.cumsum(pitch) / RATE
     parts = [s * np.sin(k * phase) * (k * pitch < 15_000) for k, s in enumerate(strengths, 1)]
-    return np.sum(parts, axis=0)
+    return np.asarray(np.sum(parts, axis=0), np.float64)
 
 
 def strike(modes: Sequence[tuple[float, float, float]], seconds: float, rise: float = 0.0005) -> Wave:
     """A struck body: decaying partials, each (Hz, strength, seconds to 1/e)."""
     t = times(seconds)
     ring = np.sum([s * np.exp(-t / fall) * np.sin(2 * np.pi * f * t) for f, s, fall in modes], axis=0)
-    return ring * (1 - np.exp(-t / rise))
+    struck: Wave = ring * (1 - np.exp(-t / rise))
+    return struck
 
 
-def voice(pitch: Wave, formants: Sequence[tuple[Wave, float, float]], *, tilt: float = 1.0, top: float = 9_000.0) -> Wave:
+def voice(
+    pitch: Wave, formants: Sequence[tuple[Wave, float, float]], *, tilt: float = 1.0, top: float = 9_000.0
+) -> Wave:
     """Vocal cords and a throat: harmonics of `pitch`, shaped by moving formants (centre Hz a sample, width, height).
 
     `tilt` is the power of the frequency by which the cords' harmonics fall.
@@ -128,4 +140,5 @@ def room(rng: Random, wave: Wave, tail: float, share: float) -> Wave:
     size = len(wave) + len(echo)
     wet = np.fft.irfft(np.fft.rfft(wave, size) * np.fft.rfft(echo, size), size)[: len(wave)]
     loudness = np.sqrt(np.mean(wave**2)) / max(float(np.sqrt(np.mean(wet**2))), 1e-12)
-    return (1 - share) * wave + share * loudness * wet
+    mixed: Wave = (1 - share) * wave + share * loudness * wet
+    return mixed

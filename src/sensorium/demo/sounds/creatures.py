@@ -5,9 +5,26 @@ from __future__ import annotations
 import numpy as np
 
 from sensorium.demo.sounds.blocks import (
-    HUSH, RATE, SECONDS, Random, Wave, band, curve, decay, levels, noise, peaks, placed, room, slow, steps, strike, times,
-    tone, voice,
-)  # fmt: skip
+    HUSH,
+    RATE,
+    SECONDS,
+    Random,
+    Wave,
+    band,
+    curve,
+    decay,
+    levels,
+    noise,
+    peaks,
+    placed,
+    room,
+    slow,
+    steps,
+    strike,
+    times,
+    tone,
+    voice,
+)
 
 
 def meow(rng: Random, pitch: float) -> Wave:
@@ -16,7 +33,11 @@ def meow(rng: Random, pitch: float) -> Wave:
     for begin, length, height in ((0.4, 0.74, 1.0), (2.4, 0.9, 1.06)):
         melody = pitch * height * curve(length, (0, 0.7), (0.25 * length, 1.1), (0.6 * length, 1.0), (length, 0.6))
         opening = curve(length, (0, 0), (0.35 * length, 1), (0.6 * length, 0.8), (length, 0.1))
-        formants = [(750 + 610 * opening, 210.0, 1.0), (1_955 - 100 * opening, 315.0, 0.9), (3_900 + 0 * opening, 500.0, 0.4)]
+        formants = [
+            (750 + 610 * opening, 210.0, 1.0),
+            (1_955 - 100 * opening, 315.0, 0.9),
+            (3_900 + 0 * opening, 500.0, 0.4),
+        ]
         loud = curve(length, (0, 0), (0.12 * length, 0.6), (0.35 * length, 1), (0.7 * length, 0.7), (length, 0))
         events.append((begin, loud * (voice(melody, formants) + 0.02 * noise(rng, length, band(1_500, 6_000)))))
     return room(rng, placed(events), 0.1, 0.2) + 0.01 * noise(rng, SECONDS, HUSH)
@@ -30,9 +51,15 @@ def bark(rng: Random, pitch: float) -> Wave:
         melody = pitch * curve(length, (0, 0.75), (0.25 * length, 1.25), (length, 0.7)) * rng.uniform(0.95, 1.05)
         melody = melody * (1 + 0.12 * noise(rng, length, band(40, 200)))
         opening = curve(length, (0, 0.2), (0.35 * length, 1.0), (length, 0.2))
-        formants = [(500 + 500 * opening, 200.0, 1.0), (1_300 + 500 * opening, 300.0, 0.8), (2_900 + 0 * opening, 600.0, 0.35)]
+        formants = [
+            (500 + 500 * opening, 200.0, 1.0),
+            (1_300 + 500 * opening, 300.0, 0.8),
+            (2_900 + 0 * opening, 600.0, 0.35),
+        ]
         loud = curve(length, (0, 0), (0.12 * length, 1), (0.5 * length, 0.75), (length, 0))
-        throat = voice(np.maximum(melody, 120), formants, tilt=0.5) + 0.35 * noise(rng, length, peaks((900, 500, 1.0), (1_900, 700, 0.7)))
+        throat = voice(np.maximum(melody, 120), formants, tilt=0.5) + 0.35 * noise(
+            rng, length, peaks((900, 500, 1.0), (1_900, 700, 0.7))
+        )
         events.append((begin, loud * throat * rng.uniform(0.8, 1.0)))
     return room(rng, placed(events), 0.12, 0.25) + 0.004 * noise(rng, SECONDS, HUSH)
 
@@ -44,7 +71,12 @@ def baby(rng: Random) -> Wave:
         melody = 440 * curve(length, (0, 0.8), (0.2 * length, 1.15), (0.7 * length, 1.1), (length, 0.75))
         melody = melody * (1 + 0.012 * np.sin(2 * np.pi * 7 * times(length)) + 0.012 * slow(rng, length, 30, -1, 1))
         still = np.ones(len(melody))
-        formants = [(1_100 * still, 250.0, 1.0), (1_900 * still, 300.0, 0.8), (3_400 * still, 400.0, 0.8), (5_000 * still, 600.0, 0.3)]
+        formants = [
+            (1_100 * still, 250.0, 1.0),
+            (1_900 * still, 300.0, 0.8),
+            (3_400 * still, 400.0, 0.8),
+            (5_000 * still, 600.0, 0.3),
+        ]
         loud = curve(length, (0, 0), (0.1 * length, 0.8), (0.4 * length, 1), (0.85 * length, 0.8), (length, 0))
         events.append((begin, loud * voice(melody, formants, tilt=0.3)))
         gasp = noise(rng, 0.22, peaks((1_500, 600, 1.0), (3_200, 900, 0.7))) * curve(0.22, (0, 0), (0.15, 1), (0.22, 0))
@@ -59,9 +91,13 @@ def snoring(rng: Random) -> Wave:
         length = 1.25
         flaps = curve(length, (0, 90), (length, 43)) * (1 + 0.15 * slow(rng, length, 25, -1, 1))
         flutter = np.exp(-8 * (np.cumsum(flaps) / RATE % 1))
-        rough = noise(rng, length, levels((30, -4), (80, 0), (250, -2), (600, -6), (1_000, -18), (2_500, -20), (8_000, -28)))
+        rough = noise(
+            rng, length, levels((30, -4), (80, 0), (250, -2), (600, -6), (1_000, -18), (2_500, -20), (8_000, -28))
+        )
         inward = rough * (0.1 + flutter) * curve(length, (0, 0), (0.3, 0.6), (1.0, 1), (length, 0))
-        outward = noise(rng, 0.9, levels((100, -20), (500, -4), (2_000, 0), (6_000, -8))) * curve(0.9, (0, 0), (0.2, 1), (0.9, 0))
+        outward = noise(rng, 0.9, levels((100, -20), (500, -4), (2_000, 0), (6_000, -8))) * curve(
+            0.9, (0, 0), (0.2, 1), (0.9, 0)
+        )
         events += [(begin, inward), (begin + length + 0.15, 0.09 * outward)]
     return placed(events) + 0.01 * noise(rng, SECONDS, HUSH)
 
@@ -95,10 +131,16 @@ def footsteps(rng: Random) -> Wave:
     """Steps on a path: heel, grit, then sole."""
     events = []
     for moment in steps(rng, 0.69, 0.03, start=0.2):
-        heel = noise(rng, 0.25, levels((50, 0), (300, -6), (900, -20), (2_000, -34), (5_000, -48))) * decay(0.25, 0.033, 0.003)
+        heel = noise(rng, 0.25, levels((50, 0), (300, -6), (900, -20), (2_000, -34), (5_000, -48))) * decay(
+            0.25, 0.033, 0.003
+        )
         sole = noise(rng, 0.25, levels((100, -6), (800, 0), (2_500, -4), (6_000, -14))) * decay(0.25, 0.04, 0.015)
         size = rng.uniform(0.6, 1.0)
-        events += [(moment, size * heel), (moment + rng.uniform(0.08, 0.13), 0.08 * size * sole), (moment + 0.03, 0.4 * sole)]
+        events += [
+            (moment, size * heel),
+            (moment + rng.uniform(0.08, 0.13), 0.08 * size * sole),
+            (moment + 0.03, 0.4 * sole),
+        ]
     return room(rng, placed(events), 0.03, 0.3) + 0.03 * noise(rng, SECONDS, HUSH)
 
 

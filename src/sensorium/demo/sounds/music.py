@@ -7,14 +7,35 @@ import math
 import numpy as np
 
 from sensorium.demo.sounds.blocks import (
-    HUSH, SECONDS, Random, Wave, band, decay, filtered, noise, peaks, placed, room, strike,
+    HUSH,
+    SECONDS,
+    Random,
+    Wave,
+    band,
+    decay,
+    filtered,
+    noise,
+    peaks,
+    placed,
+    room,
+    strike,
 )  # fmt: skip
 
 # A church bell's partials against its strike note: hum, prime, tierce, quint, nominal and above (Fletcher & Rossing).
 _BELL = (
-    (0.5, 0.35, 4.0), (1.0, 0.6, 2.4), (1.2, 0.9, 2.0), (1.5, 0.5, 1.4), (2.0, 1.0, 1.8), (2.5, 0.6, 1.0), (2.66, 0.6, 1.0),
-    (3.0, 0.8, 0.9), (4.0, 0.7, 0.7), (5.3, 0.45, 0.45), (6.8, 0.25, 0.3), (8.3, 0.12, 0.2),
-)  # fmt: skip
+    (0.5, 0.35, 4.0),
+    (1.0, 0.6, 2.4),
+    (1.2, 0.9, 2.0),
+    (1.5, 0.5, 1.4),
+    (2.0, 1.0, 1.8),
+    (2.5, 0.6, 1.0),
+    (2.66, 0.6, 1.0),
+    (3.0, 0.8, 0.9),
+    (4.0, 0.7, 0.7),
+    (5.3, 0.45, 0.45),
+    (6.8, 0.25, 0.3),
+    (8.3, 0.12, 0.2),
+)
 
 
 def _bell(rng: Random, note: float, seconds: float) -> Wave:
@@ -30,7 +51,10 @@ def bells(rng: Random, note: float, gap: float) -> Wave:
     """Church bells that ring in turn, `gap` seconds apart, around `note` Hz."""
     begins = np.arange(0.1, SECONDS - 0.3, gap)
     notes = [note * f for f in (1.0, 1.077, 0.79, 1.12)]
-    events = [(b + rng.uniform(0, 0.06), rng.uniform(0.6, 1) * _bell(rng, notes[i % 4], SECONDS - b)) for i, b in enumerate(begins)]
+    events = [
+        (b + rng.uniform(0, 0.06), rng.uniform(0.6, 1) * _bell(rng, notes[i % 4], SECONDS - b))
+        for i, b in enumerate(begins)
+    ]
     return room(rng, placed(events), 0.28, 0.67)
 
 
@@ -46,9 +70,10 @@ def _string(pitch: float, seconds: float, dull: float, fall: float) -> Wave:
 
 def piano(rng: Random) -> Wave:
     """A few bars on a piano."""
-    melody = ((0.1, 60), (0.5, 64), (0.9, 67), (1.3, 72), (1.7, 71), (2.1, 67), (2.5, 64), (2.9, 65), (3.3, 69), (3.7, 67))
+    melody = [(0.1 + 0.4 * i, key) for i, key in enumerate((60, 64, 67, 72, 71, 67, 64, 65, 69, 67))]
+    bass = [(0.1, 48), (1.7, 55), (2.9, 53), (3.7, 48)]
     events = []
-    for begin, key in melody + ((0.1, 48), (1.7, 55), (2.9, 53), (3.7, 48)):
+    for begin, key in melody + bass:
         pitch, length = 440 * 2 ** ((key - 69) / 12), min(1.6, SECONDS - begin)
         note = _string(pitch * 0.9995, length, 1.5, 1.3) + _string(pitch * 1.0005, length, 1.5, 1.3)
         events += [(begin, note), (begin, 0.15 * noise(rng, 0.08, band(80, 600)) * decay(0.08, 0.015))]
@@ -72,7 +97,11 @@ def glass(rng: Random) -> Wave:
     for _ in range(110):
         moment = 0.4 + rng.exponential(0.32)
         pitch = rng.uniform(2_200, 9_500)
-        modes = [(pitch * f, s, rng.uniform(0.01, 0.06)) for f, s in ((1.0, 1.0), (1.73, 0.6), (2.41, 0.4)) if pitch * f < 15_000]
+        modes = [
+            (pitch * f, s, rng.uniform(0.01, 0.06))
+            for f, s in ((1.0, 1.0), (1.73, 0.6), (2.41, 0.4))
+            if pitch * f < 15_000
+        ]
         events.append((moment, rng.uniform(0.05, 0.6) * strike(modes, 0.25)))
     return room(rng, placed(events), 0.15, 0.2) + 0.002 * noise(rng, SECONDS, HUSH)
 

@@ -1,0 +1,91 @@
+"""From trained towers to a bundle: ONNX with float16 weights, preprocessing as data, calibration, a card."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sensorium.train.hearing import FRONT_END
+from sensorium.train.networks import AudioTower, ImageTower, TextTower
+
+SMALL = 1024  # tensors of fewer values stay float32: norms and biases weigh nothing and are the first to suffer
+
+
+def to_onnx(
+    tower: torch.nn.Module, inputs: Mapping[str, torch.Tensor], axes: Mapping[str, dict[int, str]], out: Path
+) -> None:
+    """Write a tower with the output `vectors`; weights as float16, cast back by the graph itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the TorchScript exporter is deprecated, and gives the plainest graph
+        torch.onnx.export(tower.eval().float(), tuple(inputs.values()), str(out), input_names=list(inputs), output_names=["vectors"],
+                          dynamic_axes={**axes, "vectors": {0: "n"}}, opset_version=17, dynamo=False)  # fmt: skip
+    halve(out)
+
+
+def halve(path: Path) -> None:
+    """Store the large weights of an ONNX file as float16, each behind a Cast to float32."""
+    import onnx
+    from onnx import helper, numpy_helper
+
+    model = onnx.load(str(path))
+    graph, casts = model.graph, []
+    for tensor in list(graph.initializer):
+        array = numpy_helper.to_array(tensor)
+        if array.dtype != np.float32 or array.size < SMALL:
+            continue
+        name = tensor.name
+        half = numpy_helper.from_array(array.astype(np.float16), f"{name}.half")
+        graph.initializer.remove(tensor)
+        graph.initializer.append(half)
+        casts.append(helper.make_node("Cast", [half.name], [name], to=onnx.TensorProto.FLOAT))
+    nodes = list(graph.node)
+    del graph.node[:]
+    graph.node.extend([*casts, *nodes])
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
+def centre(head: torch.nn.Module, vectors: torch.Tensor) -> None:
+    """Move a tower's output so that the mean of `vectors` (n, d) is the origin: the modalities' clouds then lie upon each other.
+
+    The gap between modalities is mostly a shift (Liang et al. 2022, Mind the Gap).
+    """
+    with torch.no_grad():
+        head.down.bias -= vectors.mean(0)
+
+
+def unrelated(a: NDArray[np.float32], b: NDArray[np.float32], seed: int = 0) -> dict[str, float]:
+    """Mean and deviation of the cosine of random pairs of rows of a and b."""
+    rng = np.random.default_rng(seed)
+    a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (a, b))
+    i, j = rng.integers(len(a), size=20_000), rng.integers(len(b), size=20_000)
+    different = (i != j) | (a is not b)
+    cosines = np.einsum("nd,nd->n", a[i[different]], b[j[different]])
+    return {"mean": round(float(cosines.mean()), 4), "std": round(float(cosines.std()), 4)}
+
+
+def export(
+    text: TextTower, image: ImageTower, audio: AudioTower, tokenizer: Path, side: int, out: Path
+) -> dict[str, Any]:
+    """Write the three towers and the tokenizer into `out`; returns the `towers` part of the description."""
+    out.mkdir(parents=True, exist_ok=True)
+    ids = torch.ones(2, 7, dtype=torch.int64)
+    batch = {0: "n"}
+    to_onnx(text, {"ids": ids, "mask": ids}, {"ids": {0: "n", 1: "t"}, "mask": {0: "n", 1: "t"}}, out / "text.onnx")
+    to_onnx(image, {"pixels": torch.zeros(2, 3, side, side)}, {"pixels": batch}, out / "image.onnx")
+    mel = torch.zeros(2, FRONT_END.bins, FRONT_END.frames)
+    to_onnx(audio, {"mel": mel}, {"mel": batch}, out / "audio.onnx")
+    (out / "tokenizer.json").write_bytes(tokenizer.read_bytes())
+    return {
+        "text": {"file": "text.onnx", "inputs": ["ids", "mask"], "tokenizer": "tokenizer.json", "max_tokens": text.places.num_embeddings},
+        "image": {"file": "image.onnx", "inputs": ["pixels"], "side": side, "resize": "squash", "filter": "bicubic",
+                  "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]},
+        "audio": {"file": "audio.onnx", "inputs": ["mel"], **asdict(FRONT_END)},
+    }  # fmt: skip
