@@ -41,4 +41,4 @@ lint: $(TOOLS)
 	$(BIN)/lint-imports
 
 bench: $(TOOLS)
-	@set -e; for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python "$$script"; done
+	@set -e; for script in $$(grep -l __main__ benchmarks/*.py); do echo "$$script"; $(BIN)/python "$$script"; done

@@ -20,7 +20,7 @@ from sensorium.core.types import AddReport, Hit, Place, SpaceStatus, Status
 class Hits(list):
     """What a library's search returns, as far as the command line looks at it."""
 
-    seconds, encode_seconds, index, notes = 0.0031, 0.02, "exact", ()
+    seconds, encode_seconds, index_name, notes = 0.0031, 0.02, "exact", ()
 
     def _repr_html_(self):
         return "<table><tr><td>hits</td></tr></table>"

@@ -80,19 +80,19 @@ ERRORS = [
 ]
 
 
-def test_errors_are_one_line_that_says_what_to_do(shell):
-    shell("add", "things")
+def test_errors_are_one_line_that_says_what_to_do(shell, sensorium_run):
+    sensorium_run("add", "things")
     for arguments, said in ERRORS:
-        ran = shell(*arguments)
-        assert (ran.returncode, ran.stdout) == (1, ""), arguments
-        assert ran.stderr.startswith("sensorium: ") and said in ran.stderr and ran.stderr.count("\n") == 1
+        ran = sensorium_run(*arguments)
+        assert (ran.code, ran.out) == (1, ""), arguments
+        assert ran.err.startswith("sensorium: ") and said in ran.err and ran.err.count("\n") == 1
 
 
-def test_an_empty_library_says_so(shell, tmp_path):
+def test_an_empty_library_says_so(shell, sensorium_run, tmp_path):
     (tmp_path / "empty").mkdir()
-    shell("add", "empty")
-    ran = shell("search", "x")
-    assert ran.returncode == 1 and "is empty" in ran.stderr and ran.stderr.count("\n") == 1
+    sensorium_run("add", "empty")
+    ran = sensorium_run("search", "x")
+    assert ran.code == 1 and "is empty" in ran.err and ran.err.count("\n") == 1
 
 
 def test_ctrl_c_stops_with_one_line_and_the_next_run_goes_on(shell, tmp_path):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -104,13 +102,3 @@ def test_what_is_not_rgb_is_refused(wrong):
 def test_settings_that_cannot_be_are_refused(wrong):
     with pytest.raises(ValueError):
         ImageSettings(**wrong)
-
-
-def test_a_picture_takes_less_than_a_millisecond():
-    pixels, settings, taken = picture(192, 192), ImageSettings(), []
-    for _ in range(50):
-        start = time.perf_counter()
-        prepare_pixels(pixels, settings)
-        taken.append(time.perf_counter() - start)
-
-    assert min(taken) < 0.001

@@ -11,14 +11,15 @@ from sensorium.core.errors import Unreadable
 from sensorium.readers.charset import decode, looks_like_text
 
 TEXTS = {
-    "German": "Die Straße führt über den Fluß zu den schönen Gärten. Müller und Söhne verkaufen dort Käse und süße Äpfel.",
-    "French": "Le café est déjà fermé, mais la boulangerie près de l'église reste ouverte jusqu'à dix-neuf heures. Ça va?",
+    "German": "Die Straße führt über den Fluß zu den schönen Gärten. Müller und Söhne verkaufen dort Käse.",
+    "French": "Le café est déjà fermé, mais la boulangerie près de l'église reste ouverte jusqu'à dix-neuf heures.",
     "Spanish": "El niño comió una manzana en el jardín. ¿Dónde está la canción? Mañana iremos a la montaña.",
-    "Swedish": "Räksmörgås är en svensk maträtt. På sommaren åker vi till sjön och badar, men på vintern åker vi skidor.",
-    "Polish": "W Szczebrzeszynie chrząszcz brzmi w trzcinie i Szczebrzeszyn z tego słynie. Dziękuję bardzo, proszę państwa.",
+    "Swedish": "Räksmörgås är en svensk maträtt. På sommaren åker vi till sjön och badar.",
+    "Polish": "W Szczebrzeszynie chrząszcz brzmi w trzcinie i Szczebrzeszyn z tego słynie. Dziękuję bardzo.",
     "Russian": "Собака бежит по пляжу вдоль моря. Дети играют в мяч, а родители сидят на песке и смотрят на волны.",
-    "Greek": "Ο σκύλος τρέχει στην παραλία δίπλα στη θάλασσα. Τα παιδιά παίζουν με την μπάλα και οι γονείς τους κάθονται.",
-    "Turkish": "Köpek plajda koşuyor, çocuklar top oynuyor. Öğretmen öğrencilere güzel bir şarkı söyledi. Ilık bir gün.",
+    "Greek": "Ο σκύλος τρέχει στην παραλία δίπλα στη θάλασσα. Τα παιδιά παίζουν με την μπάλα.",
+    "Turkish": "Köpek plajda koşuyor, çocuklar top oynuyor. Öğretmen öğrencilere güzel bir şarkı söyledi. "
+    "İstanbul'da ılık bir gün.",
     "Hebrew": "הכלב רץ לאורך החוף ליד הים. הילדים משחקים בכדור וההורים יושבים על החול ומסתכלים בגלים.",
     "Arabic": "يركض الكلب على الشاطئ بجانب البحر. يلعب الأطفال بالكرة ويجلس الآباء على الرمال.",
     "Japanese": "犬が海辺を走っています。子供たちはボールで遊んでいて、両親は砂の上に座って波を見ています。",
@@ -27,8 +28,9 @@ TEXTS = {
     "Korean": "개가 해변을 따라 달리고 있습니다. 아이들은 공놀이를 하고 부모님은 모래 위에 앉아 파도를 바라봅니다.",
 }
 OLD = {
-    "German": ["cp1252", "latin-1", "cp850"], "French": ["cp1252", "latin-1"], "Spanish": ["cp1252"], "Swedish": ["latin-1"],
-    "Polish": ["cp1250", "iso8859-2"], "Russian": ["cp1251", "koi8-r", "iso8859-5", "cp866"], "Greek": ["cp1253"],
+    "German": ["cp1252", "latin-1", "cp850"], "French": ["cp1252", "latin-1"], "Spanish": ["cp1252"],
+    "Swedish": ["latin-1"], "Polish": ["cp1250", "iso8859-2"],
+    "Russian": ["cp1251", "koi8-r", "iso8859-5", "cp866"], "Greek": ["cp1253"],
     "Turkish": ["cp1254", "iso8859-9"], "Hebrew": ["cp1255"], "Arabic": ["cp1256"],
     "Japanese": ["shift_jis", "cp932", "euc_jp", "iso2022_jp"], "Chinese": ["gb18030", "gbk"], "Taiwanese": ["big5"],
     "Korean": ["euc_kr", "cp949"],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 
 import av
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 from sensorium.core.errors import Unreadable
 from sensorium.readers.registry import Source
 from sensorium.readers.sniff import sniff
-from sensorium.testing.files import encoded, picture, tone, wav
+from sensorium.testing.files import encoded, picture, tone
 
 MP3_FRAME = bytes.fromhex("fffb9064") + bytes(413)  # MPEG 1 layer III, 128 kbit/s, 44.1 kHz: 417 bytes
 PICTURES = {"PNG": "png", "JPEG": "jpeg", "WEBP": "webp", "GIF": "gif", "BMP": "bmp", "TIFF": "tiff", "AVIF": "avif",
@@ -32,13 +31,15 @@ def test_pictures_are_told_by_their_content(form, name):
 @pytest.mark.parametrize(
     ("head", "expected"),
     [
-        (b"ID3\x04\0\0\0\0\0\0", "audio/mpeg"), (MP3_FRAME * 3, "audio/mpeg"), (bytes(100) + MP3_FRAME * 3, "audio/mpeg"),
+        (b"ID3\x04\0\0\0\0\0\0", "audio/mpeg"), (MP3_FRAME * 3, "audio/mpeg"),
+        (bytes(100) + MP3_FRAME * 3, "audio/mpeg"),
         (b"\xff\xf1\x50\x80\x01\x1f\xfc\0" + b"\xff\xf1\x50\x80\x01\x1f\xfc\0" * 3, "audio/mpeg"),
         (b"fLaC\0\0\0\x22", "audio/flac"), (b"OggS\0\2" + bytes(20) + b"\x01\x13OpusHead", "audio/ogg"),
         (b"OggS\0\2" + bytes(20) + b"\x01\x2a\x80theora", "video/ogg"), (b"FORM\0\0\1\0AIFFCOMM", "audio/x-aiff"),
         (b"RF64\xff\xff\xff\xffWAVEds64", "audio/x-wav"), (b"RIFX\0\0\0\0WAVEfmt ", "audio/x-wav"),
         (b"\0\0\0\x20ftypM4A \0\0\0\0", "audio/mp4"), (b"\0\0\0\x18ftypM4B \0\0\0\0", "audio/mp4"),
-        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf", "image/avif"), (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "image/heic"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf", "image/avif"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "image/heic"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "image/heic"), (b"II*\0\x10\0\0\0CR\2\0", "image/x-canon-cr2"),
         (b"%PDF-1.7\n", "application/pdf"), (b"PK\3\4\x14\0", "application/zip"), (b"{\\rtf1\\ansi", "application/rtf"),
         (b"\x7fELF\2\1\1\0" + bytes(60), "application/x-executable"), (b"", "application/x-empty"),
@@ -55,14 +56,17 @@ def test_a_few_bytes_tell(head, expected):
     [
         ("# Title\n\nwords", "a.md", "text/markdown"), ("# Title\n\nwords", "a.txt", "text/plain"),
         ("# Title\n\nwords", "-", "text/plain"), ("Title\n=====\n", "a.rst", "text/x-rst"),
-        ("import os\n", "a.py", "text/x-source"), ("import os\n", "a.jpg", "text/plain"), ("a,b\n1,2\n", "a.csv", "text/plain"),
+        ("import os\n", "a.py", "text/x-source"), ("import os\n", "a.jpg", "text/plain"),
+        ("a,b\n1,2\n", "a.csv", "text/plain"),
         ("<!DOCTYPE html>\n<p>x", "a.txt", "text/html"), ("\n <!-- c -->\n<HTML lang=en>", "a", "text/html"),
         ("<p align=center>Badge</p>\n# Title", "README.md", "text/markdown"), ("<div>part", "a.html", "text/html"),
         ("no markup", "a.html", "text/plain"), ("<?xml version='1.0'?><rss/>", "a.txt", "application/xml"),
         ("<?xml version='1.0'?>\n<!-- x --><svg width='1'>", "a", "image/svg+xml"), ("<svg>", "a", "image/svg+xml"),
         ("<?xml version='1.0'?><!DOCTYPE html PUBLIC", "a", "text/html"), ("<note>", "a.xml", "application/xml"),
-        ("BM is how this text begins, and it is long enough", "a.bmp", "text/plain"), ("P3 is a node", "a.ppm", "text/plain"),
-        ("GIFs are old", "a.gif", "text/plain"), ("RIFF, they said, WAVE", "a.wav", "text/plain"), ("<?php echo 1;", "a.php", "text/x-source"),
+        ("BM is how this text begins, and it is long enough", "a.bmp", "text/plain"),
+        ("P3 is a node", "a.ppm", "text/plain"),
+        ("GIFs are old", "a.gif", "text/plain"), ("RIFF, they said, WAVE", "a.wav", "text/plain"),
+        ("<?php echo 1;", "a.php", "text/x-source"),
     ],
 )  # fmt: skip
 def test_texts_are_told_from_markup_and_the_name_only_refines(text, name, expected):
@@ -150,12 +154,3 @@ def test_a_pipe_is_refused_unopened(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(Unreadable, match="not a regular file"):
         sniff(Source.from_path(tmp_path / "pipe"))
-
-
-def test_it_is_cheap():
-    source = encoded(picture(192, 192), "WEBP"), wav(tone())
-    start = time.perf_counter()
-    for _ in range(500):
-        for data in source:
-            what(data)
-    assert (time.perf_counter() - start) / 1000 < 0.0005  # about 10 us; a scan of all known formats takes 300

@@ -16,7 +16,7 @@ from sensorium.testing.batches import make_library
 
 @pytest.fixture(autouse=True)
 def no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test cuts the power, and on a busy disk each fsync takes milliseconds; the one that counts them sets its own."""
+    """No test cuts the power, and on a busy disk each fsync takes milliseconds."""
     monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 

@@ -112,6 +112,28 @@ def test_a_table_without_any_good_version_is_said_to_be_damaged(three: Store) ->
     assert all(manifest.exists() for manifest in manifests)
 
 
+def test_what_lance_cannot_understand_is_damage_and_is_left_alone(three: Store) -> None:
+    """It may as well come from a newer Lance: no older version is opened in its place."""
+    manifest = newest_manifest(three.path, "items")
+    manifest.write_bytes(b"something else" * 9 + b"LANC")
+    with pytest.raises(LibraryDamaged, match=r"items\.lance.*backup") as said:
+        Store.open(three.path).items()
+    assert "\n" not in str(said.value)
+    with Lock(three.path) as lock, pytest.raises(LibraryDamaged, match=r"items\.lance.*backup"):
+        Writer(three, lock)
+    assert manifest.exists()
+
+
+@pytest.mark.parametrize("table", ["items", "parts"])
+def test_data_that_rotted_is_said_to_be_damaged(three: Store, table: str) -> None:
+    for file in (three.path / f"{table}.lance" / "data").iterdir():
+        file.write_bytes(bytes(file.stat().st_size - 4) + b"LANC")
+    with pytest.raises(LibraryDamaged, match=r"some\.library.*backup"):
+        Store.open(three.path).live(SPACE)
+    with Lock(three.path) as lock, pytest.raises(LibraryDamaged, match=rf"{table}\.lance.*backup"):
+        Writer(three, lock)
+
+
 def test_a_table_whose_making_was_cut_short_is_made_again(store: Store, lock: Lock) -> None:
     (store.path / "items.lance" / "data").mkdir(parents=True)
     (store.path / "items.lance" / "data" / "stray.lance").touch()

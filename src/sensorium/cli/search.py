@@ -18,7 +18,7 @@ from sensorium.core.errors import BadQuery, LibraryLocked
 
 if TYPE_CHECKING:
     from sensorium import File, Library, Like, Text
-    from sensorium.library.search import Hits
+    from sensorium.library.hits import Hits
 
 Score = Literal["cosine", "dot", "l2"]
 Structure = Literal["auto", "exact", "ivf"]
@@ -196,7 +196,8 @@ def bring_up_to_date(library: Library, folder: Path) -> None:
 def times(hits: Hits, total: float) -> str:
     """The line of `--time`."""
     said = output.seconds_said
-    return f"search {said(hits.seconds)} ({hits.index}), query vector {said(hits.encode_seconds)}, all {said(total)}"
+    searched = f"search {said(hits.seconds)} ({hits.index_name})"
+    return f"{searched}, query vector {said(hits.encode_seconds)}, all {said(total)}"
 
 
 def open_page(hits: Hits) -> None:

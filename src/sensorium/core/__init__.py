@@ -1,0 +1,1 @@
+"""Values, errors, settings and progress: what every package may use, and nothing else."""

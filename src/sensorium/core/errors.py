@@ -1,19 +1,19 @@
 """Everything Sensorium raises on purpose.
 
-    SensoriumError              what a caller catches; `str(error)` is one line: what, why, what to do next
-    |-- LibraryMissing          no library at that path
-    |-- LibraryEmpty            a library without items was searched
-    |-- LibraryLocked           another writer holds the lock
-    |-- LibraryTooNew           written by a newer Sensorium
-    |-- LibraryDamaged          a table or file of the library cannot be read
-    |-- LibraryFull             the disk is full
-    |-- ModelUnknown            no bundle by that name
-    |-- BundleDamaged           a bundle's file is missing, altered or of another format
-    |-- SpaceMismatch           vectors of one space were asked with another's encoder
-    |-- BadQuery                a query that cannot be understood (term, kind, metric, k)
-    |-- BadWhere                a `where` expression that SQL cannot read
-    |-- SourceMissing           a file or folder that the caller named does not exist or is not local
-    `-- Unreadable              a file that its reader cannot read (the pipeline records it as Skipped)
+SensoriumError              what a caller catches; `str(error)` is one line: what, why, what to do next
+|-- LibraryMissing          no library at that path
+|-- LibraryEmpty            a library without items was searched
+|-- LibraryLocked           another writer holds the lock
+|-- LibraryTooNew           written by a newer Sensorium
+|-- LibraryDamaged          a table or file of the library cannot be read
+|-- LibraryFull             the disk is full
+|-- ModelUnknown            no bundle by that name
+|-- BundleDamaged           a bundle's file is missing, altered or of another format
+|-- SpaceMismatch           vectors of one space were asked with another's encoder
+|-- BadQuery                a query that cannot be understood (term, kind, metric, k)
+|-- BadWhere                a `where` expression that SQL cannot read
+|-- SourceMissing           a file or folder that the caller named does not exist or is not local
+`-- Unreadable              a file that its reader cannot read (the pipeline records it as Skipped)
 """
 
 from __future__ import annotations

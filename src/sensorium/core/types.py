@@ -177,8 +177,8 @@ class AddReport:
 
     def to_json(self) -> dict[str, Any]:
         """A plain dict."""
-        counts = {n: getattr(self, n) for n in ("added", "updated", "moved", "unchanged", "missing", "seconds", "bytes")}
-        return {**counts, "skipped": [s.to_json() for s in self.skipped]}
+        names = ("added", "updated", "moved", "unchanged", "missing", "seconds", "bytes")
+        return {**{n: getattr(self, n) for n in names}, "skipped": [s.to_json() for s in self.skipped]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,8 @@ class Status:
 
     def to_json(self) -> dict[str, Any]:
         """A plain dict."""
-        plain = {n: getattr(self, n) for n in ("path", "format", "items", "missing", "parts", "skipped", "bytes", "lock")}
+        names = ("path", "format", "items", "missing", "parts", "skipped", "bytes", "lock")
+        plain = {n: getattr(self, n) for n in names}
         spaces = [{n: getattr(s, n) for n in SpaceStatus.__slots__} for s in self.spaces]
         return {**plain, "kinds": dict(self.kinds), "spaces": spaces}
 

@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path, PurePosixPath
 
 from sensorium.core.progress import Progress, Silent
-from sensorium.demo.pictures import DRAWINGS, PHOTOGRAPHS, WITHOUT_PHOTOGRAPHS
+from sensorium.demo.pictures import DRAWINGS, PHOTOGRAPHS, WITHOUT_PHOTOGRAPHS, photographs_installed
 
 _STAMP = ".made-from"
 
@@ -77,7 +77,7 @@ def gather(folder: str | Path, progress: Progress | None = None) -> Gathered:
 
 def _recipes() -> tuple[list[_Recipe], str]:
     pictures = list(_photographs())
-    note = "" if len(pictures) == len(PHOTOGRAPHS) else WITHOUT_PHOTOGRAPHS
+    note = "" if photographs_installed() else WITHOUT_PHOTOGRAPHS
     return [*(pictures or _drawings()), *_sounds(), *_texts()], note
 
 

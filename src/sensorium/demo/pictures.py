@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
-WITHOUT_PHOTOGRAPHS = 'drawings stand in for photographs, which the extra brings: pip install "sensorium[demo]"'
+WITHOUT_PHOTOGRAPHS = 'photographs are missing, drawings stand in; to have them: pip install "sensorium[demo]"'
 
 _SIDE = 320
 
@@ -32,6 +32,11 @@ class Photograph:
             if path.is_file():
                 return path
         return None
+
+
+def photographs_installed() -> bool:
+    """Whether every package that carries photographs is there."""
+    return all(importlib.util.find_spec(package) is not None for package in {p.package for p in PHOTOGRAPHS})
 
 
 PHOTOGRAPHS: tuple[Photograph, ...] = (

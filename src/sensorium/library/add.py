@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sensorium.core.types import Part
+    from sensorium.encoders.onnx import OnnxEncoder
     from sensorium.library.session import Session
     from sensorium.store.commit import Writer
 
@@ -81,6 +82,9 @@ class _Pending:
 class _Run:
     """One run of `add`: what was done so far, and the batch that is being filled."""
 
+    encoder: OnnxEncoder
+    space: str
+
     def __init__(self, session: Session, writer: Writer, census: Census) -> None:
         self.session, self.writer, self.census = session, writer, census
         self.batch: list[_Pending] = []
@@ -88,7 +92,7 @@ class _Run:
         self.skips: list[dict[str, Any]] = []
         self.skipped: list[Skipped] = []
         self.moved: set[int] = set()  # ids of items whose content was found elsewhere
-        self.lost: set[int] = set()  # ids of items that were there, and whose content is not
+        self.lost: dict[int, Known] = {}  # items whose content is not where it was
         self.added = self.updated = self.touched = self.bytes = 0
         self.since = monotonic()
 
@@ -120,10 +124,15 @@ class _Run:
                 if self.is_due():
                     self.commit()
 
+    def own(self, path: str) -> Known | None:
+        """The item that is at this path, unless this run has found it elsewhere."""
+        known = self.census.known.get(path)
+        return None if known is None or known.id in self.moved else known
+
     def home_of(self, path: str, digest: str) -> Known | None:
         """The item that this content at this path is: the path's own, else the first whose file is gone."""
-        own = self.census.known.get(path)
-        if own is not None and own.hash == digest and own.id not in self.moved:
+        own = self.own(path)
+        if own is not None and own.hash == digest:
             return own
         return next((known for known in self.census.hashes.get(digest, ()) if self.is_homeless(known)), None)
 
@@ -135,7 +144,7 @@ class _Run:
 
     def take(self, intake: Intake, reading: Reading) -> None:
         """One file: gone meanwhile, unreadable, known by its content, or to be encoded."""
-        own = self.census.known.get(intake.found.path)
+        own = self.own(intake.found.path)
         home = self.home_of(intake.found.path, intake.hash) if intake.hash else None
         if intake.gone:
             if own is not None:
@@ -151,12 +160,12 @@ class _Run:
 
     def keep(self, found: Found, home: Known) -> None:
         """The content is known: only the item row changes."""
-        own = self.census.known.get(found.path)
+        own = self.own(found.path)
         if home is own:
             self.touched += 1
         else:
             self.moved.add(home.id)
-            if own is not None and own.id not in self.moved:
+            if own is not None:
                 self.lose(own)
         title = Path(found.path).name if home.title == Path(home.path).name else home.title
         stamp = {"path": found.path, "size": found.size, "mtime": found.mtime}
@@ -173,8 +182,8 @@ class _Run:
 
     def lose(self, known: Known) -> None:
         """What the item was is nowhere to be seen: kept, and not found until it returns."""
-        if known.present and known.id not in self.lost:
-            self.lost.add(known.id)
+        self.lost[known.id] = known
+        if known.present:
             self.change(known, state="missing")
 
     def change(self, known: Known, **columns: Any) -> None:
@@ -250,7 +259,7 @@ class _Run:
             updated=self.updated,
             moved=len(self.moved),
             unchanged=self.census.unchanged + len(self.census.back) + self.touched,
-            missing=len(self.lost - self.moved),
+            missing=sum(known.present for known in self.lost.values() if known.id not in self.moved),
             skipped=(*self.census.skipped, *self.skipped),
             seconds=seconds,
             bytes=self.bytes,

@@ -6,13 +6,13 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from sensorium.core.errors import LibraryMissing
 from sensorium.core.progress import Progress, Silent
 from sensorium.core.settings import library_path
-from sensorium.core.types import METRICS, AddReport, Metric, Neighbors, Status
-from sensorium.library.query import File, Like, Term, Text, Vector
+from sensorium.core.types import AddReport, Metric, Neighbors, Status
+from sensorium.library.query import Term, Text, absolute
 from sensorium.library.session import Session
 from sensorium.store.tables import Store
 
@@ -21,40 +21,38 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from sensorium.library.search import Hits
+    from sensorium.library.hits import Hits
 
+Paths = str | os.PathLike[str]
 OnWait = Callable[[str], None]
 
 
 class Library:
     """Opens the library at `path` (a path, or a name in the per-user folder), or creates it.
 
-    `model` is a built-in bundle's name or a bundle's folder; it makes the library's space when the first item is added, and must be
-    the same later. Raises LibraryMissing (with `create=False`), LibraryTooNew, LibraryDamaged; ModelUnknown for the model.
-    Use it as a context manager, or call `close`.
+    `model` is a built-in bundle's name or a bundle's folder; it makes the library's space when the first item is added,
+    and must be the same later. Raises LibraryMissing (with `create=False`), LibraryTooNew, LibraryDamaged; ModelUnknown
+    for the model. Use it as a context manager, or call `close`.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None = None, *, model: str | None = None, create: bool = True,
-                 progress: Progress | None = None) -> None:  # fmt: skip
+    def __init__(
+        self, path: Paths | None = None, *, model: str | None = None, create: bool = True,
+        progress: Progress | None = None,
+    ) -> None:  # fmt: skip
         place = library_path(path)
         if not create and not place.is_dir():
-            raise LibraryMissing(f"there is no library at {place}: make one with `sensorium add FOLDER`, or name another with --library")
+            way_out = "make one with `sensorium add FOLDER`, or name another with --library"
+            raise LibraryMissing(f"there is no library at {place}: {way_out}")
         if model is not None or not place.is_dir():
-            self._check_model(model)
+            _check_model(model)
         self._session = Session(Store.open(place, create=create), model, progress or Silent())
 
-    @staticmethod
-    def _check_model(model: str | None) -> None:
-        """An unknown model is said before a folder is made for it."""
-        from sensorium.core.settings import default_model
-        from sensorium.encoders.bundle import find_bundle
-
-        find_bundle(model or default_model())
-
-    def __enter__(self) -> Library:
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -65,11 +63,14 @@ class Library:
         """The library's folder."""
         return self._session.store.path
 
-    def add(self, *paths: str | os.PathLike[str], wait: float = 0.0, dry_run: bool = False, on_wait: OnWait | None = None) -> AddReport:
+    def add(
+        self, *paths: Paths, wait: float = 0.0, dry_run: bool = False, on_wait: OnWait | None = None
+    ) -> AddReport:  # fmt: skip
         """Bring the library up to date with files and folders; a second call costs next to nothing.
 
-        New files are added, changed ones embedded again under their id, moved ones recognised by content; items whose file is gone
-        are kept but not found until it returns. `wait` seconds for another writer. Raises SourceMissing, LibraryLocked, LibraryFull.
+        New files are added, changed ones embedded again under their id, moved ones recognised by content; items whose
+        file is gone are kept but not found until it returns. `wait` is how many seconds to wait for another writer.
+        Raises SourceMissing, LibraryLocked, LibraryFull.
         """
         from sensorium.library import add
 
@@ -77,50 +78,57 @@ class Library:
             return add.plan(self._session, paths)
         return add.add(self._session, paths, wait=wait, on_wait=on_wait)
 
-    def search(self, *terms: str | Term, k: int = 10, kinds: Sequence[str] | None = None, where: str | None = None,
-               under: str | os.PathLike[str] | None = None, metric: Metric = "cosine", index: str = "auto",
-               previews: bool = False) -> Hits:  # fmt: skip
+    def search(
+        self, *terms: str | Term, k: int = 10, kinds: str | Sequence[str] | None = None, where: str | None = None,
+        under: Paths | None = None, metric: Metric = "cosine", index: str = "auto", previews: bool = False,
+    ) -> Hits:  # fmt: skip
         """The k best items for a sum of terms, best first; plain strings are texts.
 
-        `kinds` and `under` (a folder) and `where` (SQL over the columns of `items()`) narrow it down. `metric` is cosine, dot (q.c)
-        or l2 (-sqrt((q-c).(q-c))): higher is closer. `index` is auto, exact, ivf or ivf:LISTS,PROBES. `previews` loads thumbnails.
-        Raises BadQuery, BadWhere, LibraryEmpty, SourceMissing.
+        `kinds`, `under` (a folder) and `where` (SQL over the columns of `items()`) narrow it down. `metric` is cosine,
+        dot (q.c) or l2 (-sqrt((q-c).(q-c))): higher is closer. `index` is auto, exact, ivf or ivf:LISTS,PROBES.
+        `previews` loads thumbnails. Raises BadQuery, BadWhere, LibraryEmpty, SourceMissing.
         """
         from sensorium.library.search import Ask, search
 
-        folder = None if under is None else os.path.abspath(Path(under).expanduser())
-        ask = Ask(k, tuple(kinds or ()), where, folder, metric, index)
-        return search(self._session, [Text(t) if isinstance(t, str) else t for t in terms], ask, previews=previews)
+        folder = None if under is None else absolute(under)
+        ask = Ask(k, _several(kinds), where, folder, metric, index)
+        return search(self._session, _terms(terms), ask, previews=previews)
 
-    def neighbors(self, queries: NDArray[np.float32], k: int = 10, *, metric: Metric = "cosine", kinds: Sequence[str] | None = None,
-                  where: str | None = None, index: str = "auto") -> Neighbors:  # fmt: skip
+    def neighbors(
+        self, queries: NDArray[np.float32], k: int = 10, *, metric: Metric = "cosine",
+        kinds: str | Sequence[str] | None = None, where: str | None = None, index: str = "auto",
+    ) -> Neighbors:  # fmt: skip
         """The k nearest parts of many query vectors (q, d) at once, as columns of part ids and scores."""
         import numpy as np
 
-        from sensorium.library.search import Ask, allowed_parts, pick_index, ready_view
+        from sensorium.library.search import Ask, neighbors
 
-        view = ready_view(self._session)
-        ask = Ask(k, tuple(kinds or ()), where, None, metric, index)
-        searcher, _ = pick_index(self._session, view, index, metric)
-        found: Neighbors = searcher.search(np.atleast_2d(queries), k, allow=allowed_parts(self._session, view, ask))
-        return found
+        ask = Ask(k, _several(kinds), where, None, metric, index)
+        return neighbors(self._session, np.atleast_2d(np.asarray(queries, np.float32)), ask)
 
     def encode(self, *terms: str | Term) -> NDArray[np.float32]:
         """Vectors (n, d) of terms in the library's space, not normalised: queries for `neighbors`."""
         import numpy as np
 
-        from sensorium.library.search import query_vector, ready_view
+        from sensorium.library.search import ready_view
+        from sensorium.library.terms import query_vector
 
         view = ready_view(self._session)
-        return np.stack([query_vector(self._session, view, [Text(t) if isinstance(t, str) else t])[0] for t in terms])
+        return np.stack([query_vector(self._session, view, [term])[0] for term in _terms(terms)])
 
     def items(self, where: str | None = None) -> pa.Table:
-        """The items as a table, missing ones included: id, revision, path, kind, state, hash, size, mtime, title, attributes, added_at."""
+        """The items as a table, missing ones included.
+
+        Columns: id, revision, path, kind, state, hash, size, mtime, title, attributes, added_at. Raises BadWhere.
+        """
         self._session.store.refresh()
         return self._session.store.items(where)
 
-    def remove(self, *what: str | os.PathLike[str] | int, wait: float = 0.0, on_wait: OnWait | None = None) -> int:
-        """Remove items by path, folder or id; returns how many. The files themselves stay. Raises SourceMissing, LibraryLocked."""
+    def remove(self, *what: Paths | int, wait: float = 0.0, on_wait: OnWait | None = None) -> int:
+        """Remove items by path, folder or id; returns how many. The files themselves stay.
+
+        Raises SourceMissing for what is not in the library, LibraryLocked.
+        """
         from sensorium.library.remove import remove
 
         return remove(self._session, what, wait=wait, on_wait=on_wait)
@@ -142,9 +150,21 @@ class Library:
         return self._session.store.refresh()
 
     def close(self) -> None:
-        """Let go of towers and index files."""
-        self._session.view = None
+        """Let go of towers and index files; they are opened again when the library is used again."""
         self._session.forget()
 
 
-__all__ = ["METRICS", "File", "Library", "Like", "Text", "Vector"]
+def _check_model(model: str | None) -> None:
+    """An unknown model is said before a folder is made for it."""
+    from sensorium.core.settings import default_model
+    from sensorium.encoders.bundle import find_bundle
+
+    find_bundle(model or default_model())
+
+
+def _terms(terms: Sequence[str | Term]) -> list[Term]:
+    return [Text(term) if isinstance(term, str) else term for term in terms]
+
+
+def _several(kinds: str | Sequence[str] | None) -> tuple[str, ...]:
+    return (kinds,) if isinstance(kinds, str) else tuple(kinds or ())

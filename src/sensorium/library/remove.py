@@ -8,41 +8,57 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensorium.core.errors import SourceMissing
-from sensorium.library.rows import settle
+from sensorium.library.query import absolute
 from sensorium.library.scan import is_under, known_items
+from sensorium.library.snapshots import drop_snapshots, settle
 
 if TYPE_CHECKING:
     from sensorium.library.session import Session
 
+Named = str | os.PathLike[str] | int
 
-def chosen(session: Session, what: Sequence[str | os.PathLike[str] | int]) -> list[int]:
-    """Ids of the items meant by ids, paths of files, and folders; SourceMissing when one means nothing here."""
+
+def chosen(session: Session, what: Sequence[Named]) -> tuple[list[int], list[str]]:
+    """Ids of the items meant by ids, paths of files, and folders, and the skipped files among these.
+
+    SourceMissing when one means nothing here.
+    """
     known = known_items(session.store.items())
-    ids = {k.id for k in known.values()}
-    found: set[int] = set()
+    skipped = session.store.skipped()["path"].to_pylist()
+    ids: set[int] = set()
+    paths: set[str] = set()
     for one in what:
         if isinstance(one, int):
-            matches = {one} & ids
+            found, files = {k.id for k in known if k.id == one}, set[str]()
         else:
-            root = Path(os.path.abspath(Path(one).expanduser()))
-            matches = {k.id for k in known.values() if is_under(k.path, [root])}
-        if not matches:
-            raise SourceMissing(f"{one} is not in the library {session.store.path}: `sensorium status` and `search` show what is")
-        found |= matches
-    return sorted(found)
+            roots = [Path(absolute(one))]
+            found = {k.id for k in known if is_under(k.path, roots)}
+            files = {path for path in skipped if is_under(path, roots)}
+        if not found and not files:
+            raise SourceMissing(f"{one} is not in the library {session.store.path}: `sensorium search` shows what is")
+        ids |= found
+        paths |= files
+    return sorted(ids), sorted(paths)
 
 
-def remove(session: Session, what: Sequence[str | os.PathLike[str] | int], *, wait: float = 0.0,
-           on_wait: Callable[[str], None] | None = None) -> int:  # fmt: skip
-    """Remove items with all their parts and vectors; returns how many. Their bytes leave every file at the next compaction."""
+def remove(
+    session: Session, what: Sequence[Named], *, wait: float = 0.0, on_wait: Callable[[str], None] | None = None
+) -> int:
+    """Remove items with all their parts and vectors; returns how many.
+
+    Their bytes leave every file at the next compaction.
+    """
     from sensorium.store.commit import Writer
     from sensorium.store.lock import Lock
 
     with Lock(session.store.path, "sensorium remove").acquire(wait, on_wait) as lock:
         writer = Writer(session.store, lock)
         session.store.refresh()
-        count = writer.remove(chosen(session, what))
-        _settle(session)
+        ids, skipped = chosen(session, what)
+        count = writer.remove(ids)
+        if skipped:
+            writer.forget_skipped(skipped)
+        settle(session)
     return count
 
 
@@ -53,11 +69,5 @@ def compact(session: Session, *, wait: float = 0.0, on_wait: Callable[[str], Non
 
     with Lock(session.store.path, "sensorium compact").acquire(wait, on_wait) as lock:
         Writer(session.store, lock).compact()
-        session.store.refresh()
-        _settle(session, always=True)
-
-
-def _settle(session: Session, *, always: bool = False) -> None:
-    session.store.refresh()
-    for space in session.store.settings.spaces:
-        settle(session, space, always=always)
+        drop_snapshots(session)  # first, so that nothing of what was removed is left if there is no room for a new one
+        settle(session, always=True)

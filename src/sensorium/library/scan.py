@@ -98,9 +98,9 @@ def _entries(folder: str) -> Iterator[os.DirEntry[str]]:
         return iter(())
 
 
-def _is_library(entry: os.DirEntry[str]) -> bool:
-    inside = Path(entry.path)
-    return entry.name.endswith(".library") or ((inside / "library.json").exists() and (inside / "items.lance").exists())
+def _is_library(folder: os.DirEntry[str]) -> bool:
+    inside = (f"{folder.path}/library.json", f"{folder.path}/items.lance")
+    return folder.name.endswith(".library") or all(os.path.exists(name) for name in inside)  # noqa: PTH110 - raises not
 
 
 def is_under(path: str, roots: Iterable[Path]) -> bool:

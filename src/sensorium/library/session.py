@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Session:
-    """Shared by the verbs of one open library."""
+    """Shared by the verbs of one open library. `notes` are what the next answer should mention."""
 
     store: Store
     model: str | None = None
@@ -35,8 +35,33 @@ class Session:
         return self._encoder
 
     def forget(self) -> None:
-        """Let go of the encoder; it is opened again when it is needed."""
-        self._encoder = None
+        """Let go of the encoder and of index files; they are opened again when they are needed."""
+        self._encoder = self.view = None
+
+    def take_notes(self) -> list[str]:
+        """What there is to say, once."""
+        notes = [*self.notes, *self.store.notes]
+        self.notes, self.store.notes = [], []
+        return notes
+
+    def keep_bundle(self) -> str:
+        """Make the encoder's space the library's own, with a copy of its bundle; returns the space."""
+        encoder = self.encoder
+        if self.store.settings.default_space is None:
+            kept = self.bundle_of(encoder.space)
+            if not kept.is_dir():
+                _copy(encoder.bundle, kept)
+            bundle = encoder.bundle
+            self.store.add_space(encoder.space, bundle.name, encoder.dimension, bundle.storage, default=True)
+        return encoder.space
+
+    def bundle_of(self, space: str) -> Path:
+        """Where the bundle that made a space is kept."""
+        return self.store.path / "bundles" / space
+
+    def indexes(self, space: str) -> Path:
+        """Where the index files of a space lie."""
+        return self.store.path / "indexes" / space
 
     def _open_encoder(self) -> OnnxEncoder:
         from sensorium.core.settings import default_model
@@ -51,43 +76,53 @@ class Session:
             wanted = Bundle.open(find_bundle(self.model))
             if wanted.space != space:
                 raise SpaceMismatch(
-                    f"{self.store.path} was made with the model {made_by} (space {space}), not with {wanted.name} (space {wanted.space}): "
-                    f"leave out --model, or make another library for {wanted.name} with --library"
+                    f"{self.store.path} was made with the model {made_by} (space {space}), not with {wanted.name} "
+                    f"(space {wanted.space}): leave out --model and SENSORIUM_MODEL, or name another --library"
                 )
-            return OnnxEncoder(wanted)
-        kept = self.store.path / "bundles" / space
-        bundle = Bundle.open(kept) if kept.is_dir() else self._stand_in(space, made_by)
-        if bundle.space != space:
-            raise BundleDamaged(f"the bundle kept in {kept} is not the one that made the library: put back the folder of {made_by}, space {space}")
-        return OnnxEncoder(bundle)
+        return OnnxEncoder(self._kept(space, made_by))
 
-    def _stand_in(self, space: str, made_by: str) -> Bundle:
-        """The named model, when the library's own copy is gone and the model is still the same."""
+    def _kept(self, space: str, made_by: str) -> Bundle:
+        """The bundle that the library keeps, or the named model, when that copy is gone and the model still the same.
+
+        Raises BundleDamaged.
+        """
         from sensorium.encoders.bundle import Bundle, find_bundle
 
+        kept = self.bundle_of(space)
         try:
-            bundle = Bundle.open(find_bundle(made_by))
-        except ModelUnknown as missing:
-            raise BundleDamaged(f"the library's bundle {space} is gone and no model {made_by} is installed: {missing}") from missing
-        if bundle.space != space:
-            raise BundleDamaged(f"the library's bundle {space} is gone, and the installed {made_by} is another version: put the folder bundles/{space} back")
-        return bundle
+            bundle = Bundle.open(kept)
+            if bundle.space == space:
+                return bundle
+            damage = BundleDamaged(f"the bundle in {kept} is not the one that made the library: put that one back")
+        except BundleDamaged as error:
+            damage = error
+        try:
+            stand_in = Bundle.open(find_bundle(self.model or made_by))
+        except ModelUnknown:
+            raise damage from None
+        if stand_in.space != space:
+            raise damage
+        self.notes.append(f"{damage}; the installed model {made_by} is the same and is used instead")
+        return stand_in
 
-    def keep_bundle(self) -> str:
-        """Make the encoder's space the library's own, with a copy of its bundle; returns the space."""
-        import shutil
 
-        encoder = self.encoder
-        if self.store.settings.default_space is None:
-            kept = self.store.path / "bundles" / encoder.space
-            partial = kept.with_name(kept.name + ".partial")
-            if not kept.is_dir():
-                shutil.rmtree(partial, ignore_errors=True)
-                shutil.copytree(encoder.bundle.folder, partial)
-                partial.rename(kept)
-            self.store.add_space(encoder.space, encoder.bundle.name, encoder.dimension, encoder.bundle.storage, default=True)
-        return encoder.space
+def _copy(bundle: Bundle, target: Path) -> None:
+    """A copy of a bundle that is whole or absent, on the disk. Raises LibraryFull."""
+    import shutil
 
-    def indexes(self, space: str) -> Path:
-        """Where the index files of a space lie."""
-        return self.store.path / "indexes" / space
+    from sensorium.encoders.bundle import MANIFEST
+    from sensorium.store.durable import full_disk_told, sync_file, sync_folder
+
+    partial = target.with_name(f"{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        with full_disk_told(target.parent.parent):
+            partial.mkdir(parents=True)
+            for name in (MANIFEST, *bundle.files):
+                shutil.copyfile(bundle.folder / name, partial / name)
+                sync_file(partial / name)
+            sync_folder(partial)
+            partial.rename(target)
+            sync_folder(target.parent)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

@@ -106,11 +106,8 @@ def _by_frequency(sample: bytes) -> str:
     from charset_normalizer import from_bytes
 
     # Asked for all that it knows it prefers rare tables; these are what files are written in.
-    guess = from_bytes(sample, cp_isolation=list(_COMMON)).best()
-    if guess is not None and _SPLIT_WORD.search(str(guess)):
-        rest = [name for name in _COMMON if name != guess.encoding]
-        guess = from_bytes(sample, cp_isolation=rest).best() or guess
-    guess = guess or from_bytes(sample).best()
-    if guess is None:
+    guesses = list(from_bytes(sample, cp_isolation=list(_COMMON))) or list(from_bytes(sample))
+    if not guesses:
         raise Unreadable("binary data, or text in an unknown encoding: save it as UTF-8")
-    return guess.encoding
+    whole = (guess for guess in guesses if not _SPLIT_WORD.search(str(guess)))
+    return next(whole, guesses[0]).encoding

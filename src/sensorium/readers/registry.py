@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from importlib import metadata
-from itertools import islice
 
 from sensorium.core.errors import Unreadable
 from sensorium.core.types import Part
@@ -74,15 +73,18 @@ def read(source: Source, limits: Limits | None = None) -> tuple[str, Iterator[Pa
 
 
 def _parts(reader: Reader, source: Source, limits: Limits) -> Iterator[Part]:
+    count = 0
     with unreadable(f"{reader.kind} that cannot be decoded"):
         parts = iter(reader.read(source, limits))
-        last = next(parts, None)
-        if last is None:
-            raise Unreadable("nothing in it that can be read")
-        for part in islice(parts, limits.max_parts - 1):
-            yield last
-            last = part
-        if next(parts, None) is not None:
-            cut = f"only the first {limits.max_parts} parts were read"
-            last = replace(last, attributes={**last.attributes, "cut": cut})
-        yield last
+        for part in parts:
+            count += 1
+            if count < limits.max_parts:
+                yield part
+                continue
+            if next(parts, None) is not None:
+                cut = f"only the first {limits.max_parts} parts were read"
+                part = replace(part, attributes={**part.attributes, "cut": cut})
+            yield part
+            return
+    if not count:
+        raise Unreadable("nothing in it that can be read")

@@ -100,13 +100,13 @@ class Writer:
     def write_items(self, batch: Batch) -> None:
         """The last third of `commit`: from here on the items are in, or changed."""
         ids = column(batch.items, "id")
-        last = max(column(batch.parts, "id"), default=0)
+        last = int(column(batch.parts, "id").max(initial=0))
         if last <= self._top_part and np.any(ids <= self._top_id):
             # The parts of the changed items are about to die, and with them perhaps the highest id.
             self._seal()
         self._items.upsert(batch.items)
         self._top_id = max(self._top_id, int(ids.max(initial=0)))
-        self._top_part = max(self._top_part, int(last))
+        self._top_part = max(self._top_part, last)
 
     def update_items(self, rows: pa.Table) -> None:
         """Changes columns of items (`state`, `path`, `mtime`): `rows` has `id` and those; unknown ids are ignored."""

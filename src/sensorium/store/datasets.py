@@ -42,9 +42,13 @@ def open_newest(folder: Path) -> tuple[LanceDataset | None, list[Path]]:
     found = versions(folder)
     torn: list[Path] = []
     for version, manifest in found:
-        dataset = lance.dataset(str(folder), version=version) if ends_well(manifest) else None
-        if dataset is not None and is_whole(dataset, folder):
-            return dataset, torn
+        try:
+            dataset = lance.dataset(str(folder), version=version) if ends_well(manifest) else None
+            if dataset is not None and is_whole(dataset, folder):
+                return dataset, torn
+        except (OSError, ValueError) as error:
+            if versions(folder)[:1] == found[:1]:
+                raise damaged(folder, error) from error
         if versions(folder)[:1] != found[:1]:
             raise Moved
         torn.append(manifest)
@@ -56,6 +60,11 @@ def open_newest(folder: Path) -> tuple[LanceDataset | None, list[Path]]:
 def reason(error: Exception) -> str:
     """An error of Lance on one line, without the place in its source that ends it."""
     return re.sub(r",? /\S+\.rs:\d+:\d+.*", "", " ".join(str(error).split())).rstrip(" .,")
+
+
+def damaged(path: Path, error: Exception) -> LibraryDamaged:
+    """What to raise when Lance cannot read or write something, though no other process is at it."""
+    return LibraryDamaged(f"{path}: {reason(error)}; check the disk and its permissions, or restore a backup")
 
 
 class Tables:
@@ -77,9 +86,7 @@ class Tables:
             before, newest = token(library), versions(items)[:1]
             try:
                 opened, notes = cls._open_all(library)
-            except (Moved, OSError, ValueError) as error:
-                if token(library) == before:
-                    raise LibraryDamaged(f"{library}: {reason(error)}; restore it from a backup") from error
+            except Moved:
                 continue
             if versions(items)[:1] == newest:
                 return cls(library, opened, before, notes)

@@ -54,8 +54,9 @@ class Lock:
     writer sees that the owner is dead and takes over.
     """
 
-    def __init__(self, path: Path, doing: str = "sensorium") -> None:
-        self._library, self._file, self._doing = path, path / "lock", doing
+    def __init__(self, path: str | os.PathLike[str], doing: str = "sensorium") -> None:
+        self._library, self._doing = Path(path), doing
+        self._file = self._library / "lock"
         self._handle: int | None = None
 
     @property

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import lance
 import pyarrow as pa
@@ -13,7 +14,7 @@ from lance import LanceDataset
 from lance.dataset import LanceOperation
 from lance.fragment import write_fragments
 
-from sensorium.store.datasets import open_newest
+from sensorium.store.datasets import damaged, open_newest
 from sensorium.store.durable import FolderSync, full_disk_told, sync_folder
 from sensorium.store.manifests import versions
 
@@ -47,11 +48,17 @@ class TableWriter:
 
     def rows(self, *columns: str, row_ids: bool = False) -> pa.Table:
         """These columns of all rows, dead ones included; with `row_ids` also where Lance keeps them."""
-        return self._dataset.to_table(columns=list(columns), with_row_id=row_ids)
+        return self._read(columns=list(columns), with_row_id=row_ids)
 
     def rows_where(self, predicate: str) -> pa.Table:
         """All columns of the rows for which `predicate` is true."""
-        return self._dataset.to_table(filter=predicate)
+        return self._read(filter=predicate)
+
+    def _read(self, **what: Any) -> pa.Table:
+        try:
+            return self._dataset.to_table(**what)
+        except (OSError, ValueError) as error:
+            raise damaged(self.folder, error) from error
 
     def append(self, rows: pa.Table) -> None:
         """Adds rows. Their bytes are on the disk before the version that names them is written."""
@@ -134,7 +141,10 @@ class TableWriter:
         return dataset
 
     def _change(self, work: Callable[[LanceDataset], LanceDataset]) -> None:
-        """Does `work` and syncs, again when a foreign tool has written meanwhile. Raises `LibraryFull`."""
+        """Does `work` and syncs, again when a foreign tool has written meanwhile.
+
+        Raises `LibraryFull`, `LibraryDamaged` when the disk refuses.
+        """
         for attempt in range(1, _TRIES + 1):
             try:
                 with full_disk_told(self.library):
@@ -143,7 +153,7 @@ class TableWriter:
                 return
             except OSError as error:
                 if attempt == _TRIES or not any(said in f"{type(error).__name__} {error}" for said in _CONFLICT):
-                    raise
+                    raise damaged(self.folder, error) from error
                 time.sleep(0.02 * attempt)
                 self._dataset = lance.dataset(str(self.folder))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -46,7 +47,7 @@ class Store:
         self.notes: list[str] = []
 
     @classmethod
-    def create(cls, path: Path) -> Store:
+    def create(cls, path: str | os.PathLike[str]) -> Store:
         """Makes an empty library at `path`, or opens the one that is there.
 
         Raises `LibraryMissing` when `path` is a file, or a folder of other things: a library is a folder of its own.
@@ -57,14 +58,14 @@ class Store:
         except OSError as error:
             raise LibraryMissing(f"{path}: cannot be made ({error.strerror}); name another path") from error
         if not (path / NAME).exists():
-            foreign = [entry.name for entry in path.iterdir() if not entry.name.startswith(("lock", NAME))]
+            foreign = [entry.name for entry in path.iterdir() if not entry.name.startswith((".", "lock", NAME))]
             if foreign:
                 raise LibraryMissing(f"{path}: holds other things ({foreign[0]}) and is no library; name a new folder")
             create_settings(path)
         return cls.open(path)
 
     @classmethod
-    def open(cls, path: Path, *, create: bool = False) -> Store:
+    def open(cls, path: str | os.PathLike[str], *, create: bool = False) -> Store:
         """Opens the library at `path`; with `create`, makes it when there is none. An older format is migrated.
 
         Raises `LibraryMissing`, `LibraryTooNew`, `LibraryDamaged`.
@@ -162,7 +163,7 @@ class Store:
 
     def _reading(self, work: Callable[[Tables], T]) -> T:
         """Does `work`, again on the newest version when a writer has removed what it was reading."""
-        from sensorium.store.datasets import Tables, reason
+        from sensorium.store.datasets import Tables, damaged
 
         for attempt in range(_TRIES):
             if self._opened is None:
@@ -174,6 +175,5 @@ class Store:
             except (OSError, ValueError, RuntimeError) as error:
                 self._opened = None
                 if attempt and self.token() == seen:
-                    why = reason(error)
-                    raise LibraryDamaged(f"{self._path}: {why}; restore the library from a backup") from error
+                    raise damaged(self._path, error) from error
         raise LibraryDamaged(f"{self._path}: changes faster than it can be read; try again when the writer is done")

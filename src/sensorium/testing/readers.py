@@ -22,7 +22,7 @@ from sensorium.core.types import MODALITIES, Audio, Part, Place
 from sensorium.readers.contract import Limits, Reader, Source
 from sensorium.readers.sniff import EMPTY, UNKNOWN, sniff
 
-DAMAGED_COPIES = 40
+DAMAGED_COPIES = 24
 SLOWEST_SECONDS = 10.0
 
 

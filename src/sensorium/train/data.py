@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from sensorium.encoders.bundle import digest
 
 PICTURE_SETS = ("imagenet1", "caltech101", "actions", "weather", "clothing", "esc50_pictures")
 SOUND_SETS = ("esc50", "urbansound")
@@ -47,8 +48,17 @@ def flickr_captions(root: Path, split: str) -> dict[str, list[str]]:
     return captions
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _labelled_pictures(root: Path) -> tuple[list[Labelled], set[str]]:
+    """Pictures of the labelled sets' `train` splits, and the digests of those of their other splits."""
+    kept, held = [], set()
+    for name in PICTURE_SETS:
+        for row in rows(root / name / "labels.csv"):
+            path = root / name / row["file"]
+            if row["split"] == "train":
+                kept.append(Labelled(path, row["label"].replace("_", " "), name))
+            else:
+                held.add(digest(path))
+    return kept, held
 
 
 def training_pictures(root: Path) -> list[Labelled]:
@@ -58,33 +68,30 @@ def training_pictures(root: Path) -> list[Labelled]:
     files are excluded by name (flickr8k) and by content (the labelled sets).
     """
     held_names = {n for split in ("dev", "test") for n in flickr_names(root, split)}
-    held, kept = set(), []
-    for name in PICTURE_SETS:
-        for row in rows(root / name / "labels.csv"):
-            path = root / name / row["file"]
-            if row["split"] == "train":
-                kept.append(Labelled(path, row["label"].replace("_", " "), name))
-            else:
-                held.add(_digest(path))
+    kept, held = _labelled_pictures(root)
     pictures = [Labelled(root / "flickr8k/images" / n, None, "flickr8k") for n in flickr_names(root, "train")]
     seen = set()
     for item in kept:
-        digest = _digest(item.path)
-        if item.path.name in held_names or digest in held or (item.collection, digest) in seen:
+        content = digest(item.path)
+        if item.path.name in held_names or content in held or (item.collection, content) in seen:
             continue
-        seen.add((item.collection, digest))
+        seen.add((item.collection, content))
         pictures.append(item)
     return pictures
 
 
 def sounds(root: Path, split: str) -> list[Labelled]:
-    """Labelled sounds of one split, of ESC-50 and UrbanSound8K."""
-    found = []
-    for name in SOUND_SETS:
-        for row in rows(root / name / "labels.csv"):
-            if row["split"] == split:
-                found.append(Labelled(root / name / "audio" / row["file"], row["label"].replace("_", " "), name))
-    return found
+    """Labelled sounds of one split, of ESC-50 and UrbanSound8K.
+
+    Each set was split by recording for itself, but for one hen; seven Freesound recordings have clips in both. So four
+    test clips of ESC-50 and five of UrbanSound8K come from recordings of which another clip trains.
+    """
+    return [
+        Labelled(root / name / "audio" / row["file"], row["label"].replace("_", " "), name)
+        for name in SOUND_SETS
+        for row in rows(root / name / "labels.csv")
+        if row["split"] == split
+    ]
 
 
 def sound_captions(root: Path) -> list[str]:
@@ -101,5 +108,5 @@ def noun_definitions(root: Path) -> list[str]:
     texts = []
     for entry in entries:
         names = [s.replace("_", " ") for s in entry["synonyms"]]
-        texts += names + [entry["def"], f"{names[0]}: {entry['def']}"]
+        texts += [*names, entry["def"], f"{names[0]}: {entry['def']}"]
     return texts

@@ -6,16 +6,18 @@ on from its checkpoint after a stop. New rounds of crops are used as soon as the
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 
 from sensorium.train.networks import ImageBackbone, Imitation
+from sensorium.train.report import report
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class DistillPlan:
     small_side: int = 96
     checkpoint_seconds: float = 120.0
     seed: int = 0
+    compiled: bool = True  # takes a C++ compiler and a minute, and then half the time
 
 
 def learning_rate(plan: DistillPlan, progress: float) -> float:
@@ -46,7 +49,7 @@ class Rounds:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.open: list[dict[str, np.ndarray]] = []
+        self.open: list[dict[str, NDArray[Any]]] = []
         self.refresh()
 
     def refresh(self) -> None:
@@ -82,7 +85,7 @@ def prepare(pixels: torch.Tensor, side: int, generator: torch.Generator) -> torc
     x = x / 127.5 - 1
     n = len(x)
     contrast = 1 + 0.15 * (2 * torch.rand(n, 1, 1, 1, generator=generator) - 1)
-    brightness = 0.15 * (2 * torch.rand(n, 3, 1, 1, generator=generator) - 1) * torch.tensor(0.5)
+    brightness = 0.075 * (2 * torch.rand(n, 3, 1, 1, generator=generator) - 1)
     return x * contrast + brightness
 
 
@@ -108,8 +111,7 @@ def distill(rounds_folder: Path, out: Path, plan: DistillPlan) -> Path:
     imitation = Imitation(backbone.widths)
     parameters = [*backbone.parameters(), *imitation.parameters()]
     optimizer = torch.optim.AdamW(parameters, plan.rate, weight_decay=plan.decay)
-    checkpoint, spent, step = out / "backbone.pt", 0.0, 0
-    stats = rounds.statistics()
+    checkpoint, spent, step, stats = out / "backbone.pt", 0.0, 0, rounds.statistics()
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
         backbone.load_state_dict(state["backbone"])
@@ -123,7 +125,10 @@ def distill(rounds_folder: Path, out: Path, plan: DistillPlan) -> Path:
                    checkpoint.with_suffix(".new"))  # fmt: skip
         checkpoint.with_suffix(".new").replace(checkpoint)
 
-    compiled = torch.compile(lambda x: imitation(*backbone(x)), dynamic=False)
+    def imitate(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return imitation(*backbone(x))
+
+    forward = torch.compile(imitate, dynamic=False) if plan.compiled else imitate
     generator, budget = torch.Generator().manual_seed(step), plan.minutes * 60
     rng, saved, recent = np.random.default_rng([plan.seed, step]), time.monotonic(), []
     while spent < budget:
@@ -133,7 +138,7 @@ def distill(rounds_folder: Path, out: Path, plan: DistillPlan) -> Path:
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(plan, progress)
         with torch.autocast("cpu", torch.bfloat16):
-            said = compiled(prepare(pixels, side, generator))
+            said = forward(prepare(pixels, side, generator))
         loss, whole = imitation_loss(said, cls, grid, stats)
         optimizer.zero_grad()
         loss.backward()
@@ -144,8 +149,7 @@ def distill(rounds_folder: Path, out: Path, plan: DistillPlan) -> Path:
         if time.monotonic() - saved > plan.checkpoint_seconds or spent >= budget:
             rounds.refresh()
             save()
-            with (out / "distill.jsonl").open("a") as log:
-                log.write(json.dumps({"step": step, "minutes": round(spent / 60, 2), "side": side, "rounds": len(rounds.open),
-                                      "global_loss": round(float(np.mean(recent)), 4)}) + "\n")  # fmt: skip
+            report(out / "distill.jsonl", step=step, minutes=spent / 60, side=side, rounds=len(rounds.open),
+                   global_loss=float(np.mean(recent)))  # fmt: skip
             saved, recent = time.monotonic(), []
     return checkpoint

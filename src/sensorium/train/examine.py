@@ -27,7 +27,7 @@ def encode_files(encoder: OnnxEncoder, paths: list[Path]) -> NDArray[np.float32]
 
 
 def encode_texts(encoder: OnnxEncoder, texts: list[str]) -> NDArray[np.float32]:
-    """float32 (n, d)."""
+    """One vector a text, float32 (n, d)."""
     return encoder.encode([Part("text", t) for t in texts])
 
 
@@ -80,9 +80,8 @@ def naming(encoder: OnnxEncoder, files: list[Path], labels: list[str], prompt: s
 def labelled(root: Path, name: str, split: str, only: str | None = None) -> tuple[list[Path], list[str]]:
     """(files, labels) of one split of a labelled set; `only` names a column that must say yes."""
     folder = root / name / "audio" if name in data.SOUND_SETS else root / name
-    rows = [
-        r for r in data.rows(root / name / "labels.csv") if r["split"] == split and (only is None or r[only] == "yes")
-    ]
+    rows = [r for r in data.rows(root / name / "labels.csv") if r["split"] == split]
+    rows = [r for r in rows if only is None or r[only] == "yes"]
     return [folder / r["file"] for r in rows], [r["label"].replace("_", " ") for r in rows]
 
 

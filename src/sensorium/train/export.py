@@ -18,14 +18,17 @@ from sensorium.train.networks import AudioTower, ImageTower, TextTower
 SMALL = 1024  # tensors of fewer values stay float32: norms and biases weigh nothing and are the first to suffer
 
 
-def to_onnx(
-    tower: torch.nn.Module, inputs: Mapping[str, torch.Tensor], axes: Mapping[str, dict[int, str]], out: Path
-) -> None:
+Axes = Mapping[str, dict[int, str]]
+
+
+def to_onnx(tower: torch.nn.Module, inputs: Mapping[str, torch.Tensor], axes: Axes, out: Path) -> None:
     """Write a tower with the output `vectors`; weights as float16, cast back by the graph itself."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the TorchScript exporter is deprecated, and gives the plainest graph
-        torch.onnx.export(tower.eval().float(), tuple(inputs.values()), str(out), input_names=list(inputs), output_names=["vectors"],
-                          dynamic_axes={**axes, "vectors": {0: "n"}}, opset_version=17, dynamo=False)  # fmt: skip
+        torch.onnx.export(
+            tower.eval().float(), tuple(inputs.values()), str(out), input_names=list(inputs),
+            output_names=["vectors"], dynamic_axes={**axes, "vectors": {0: "n"}}, opset_version=17, dynamo=False,
+        )  # fmt: skip
     halve(out)
 
 
@@ -53,21 +56,23 @@ def halve(path: Path) -> None:
 
 
 def centre(head: torch.nn.Module, vectors: torch.Tensor) -> None:
-    """Move a tower's output so that the mean of `vectors` (n, d) is the origin: the modalities' clouds then lie upon each other.
+    """Move a tower's output so that the mean of `vectors` (n, d), which it gave, is the origin.
 
-    The gap between modalities is mostly a shift (Liang et al. 2022, Mind the Gap).
+    The gap between modalities is mostly a shift (Liang et al. 2022, Mind the Gap): with it gone, their clouds lie upon
+    each other.
     """
     with torch.no_grad():
         head.down.bias -= vectors.mean(0)
 
 
 def unrelated(a: NDArray[np.float32], b: NDArray[np.float32], seed: int = 0) -> dict[str, float]:
-    """Mean and deviation of the cosine of random pairs of rows of a and b."""
+    """Mean and deviation of the cosine of random pairs of rows of a and b; of two different rows if a is b."""
     rng = np.random.default_rng(seed)
-    a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (a, b))
     i, j = rng.integers(len(a), size=20_000), rng.integers(len(b), size=20_000)
-    different = (i != j) | (a is not b)
-    cosines = np.einsum("nd,nd->n", a[i[different]], b[j[different]])
+    if a is b:
+        i, j = i[i != j], j[i != j]
+    a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (a, b))
+    cosines = np.einsum("nd,nd->n", a[i], b[j])
     return {"mean": round(float(cosines.mean()), 4), "std": round(float(cosines.std()), 4)}
 
 
@@ -84,7 +89,8 @@ def export(
     to_onnx(audio, {"mel": mel}, {"mel": batch}, out / "audio.onnx")
     (out / "tokenizer.json").write_bytes(tokenizer.read_bytes())
     return {
-        "text": {"file": "text.onnx", "inputs": ["ids", "mask"], "tokenizer": "tokenizer.json", "max_tokens": text.places.num_embeddings},
+        "text": {"file": "text.onnx", "inputs": ["ids", "mask"], "tokenizer": "tokenizer.json",
+                 "max_tokens": text.places.num_embeddings},
         "image": {"file": "image.onnx", "inputs": ["pixels"], "side": side, "resize": "squash", "filter": "bicubic",
                   "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]},
         "audio": {"file": "audio.onnx", "inputs": ["mel"], **asdict(FRONT_END)},

@@ -52,6 +52,7 @@ class SoundTeacher:
         self.session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
     def __call__(self, waves: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Embeddings and logits of the waves, in one run."""
         mels = np.stack([teacher_mel(w) for w in waves])[:, None]
         embedding, logits = self.session.run(["embedding", "logits"], {"mel": mels})
         return embedding, logits

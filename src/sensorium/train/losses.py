@@ -20,9 +20,9 @@ def contrast(a: torch.Tensor, b: torch.Tensor, scale: torch.Tensor) -> torch.Ten
 
 def shared_label(a: torch.Tensor, b: torch.Tensor, labels_a: torch.Tensor, labels_b: torch.Tensor,
                  scale: torch.Tensor) -> torch.Tensor:  # fmt: skip
-    """Cross-entropy both ways where every pair with the same label is right (Khosla et al. 2020, SupCon, across modalities).
+    """Cross-entropy both ways where every pair with the same label is right; rows without a partner do not count.
 
-    Rows without a partner do not count.
+    Khosla et al. 2020, SupCon, here across modalities.
     """
     logits, same = scale * cosines(a, b), labels_a[:, None] == labels_b[None]
     losses = []

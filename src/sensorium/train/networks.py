@@ -23,6 +23,7 @@ class Residual(nn.Module):
         self.skip = nn.Identity() if same else conv_norm(inside, outside, 1, stride)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(n, inside, h, w) -> (n, outside, h / stride, w / stride)."""
         return F.relu(self.second(F.relu(self.first(x))) + self.skip(x))
 
 
@@ -42,6 +43,7 @@ class Head(nn.Module):
         self.straight = nn.Linear(features, dimension, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(n, features) -> (n, dimension)."""
         x = F.dropout(self.norm(x), self.dropout, self.training)
         return self.down(F.dropout(F.gelu(self.up(x)), self.dropout, self.training)) + self.straight(x)
 
@@ -61,6 +63,7 @@ class ImageBackbone(nn.Module):
         self.widths = widths
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The fine map and the coarse map."""
         fine = self.fine(self.stem(pixels))
         return fine, self.coarse(fine)
 
@@ -75,6 +78,7 @@ class Imitation(nn.Module):
         self.fine, self.coarse = nn.Conv2d(widths[2], teacher, 1), nn.Conv2d(widths[3], teacher, 1)
 
     def forward(self, fine: torch.Tensor, coarse: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Class token (n, teacher), mean patch token (n, teacher), and the two maps with `teacher` channels."""
         pooled = coarse.mean((2, 3))
         return self.cls(pooled), self.mean(pooled), self.fine(fine), self.coarse(coarse)
 
@@ -92,6 +96,7 @@ class TextTower(nn.Module):
         self.head = Head(width, dimension)
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """What is masked (0) changes nothing; a text without tokens gives what no token says, not NaN."""
         x = self.tokens(ids) + self.places(torch.arange(ids.shape[1], device=ids.device))
         hidden = (1.0 - mask[:, None, None].to(x.dtype)) * -1e4  # (n, 1, 1, t)
         for block in self.blocks:
@@ -111,6 +116,7 @@ class Block(nn.Module):
         self.heads = heads
 
     def forward(self, x: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+        """Tokens x (n, t, width) -> the same shape; `hidden` (n, 1, 1, t) is far below 0 where a token is masked."""
         n, t, width = x.shape
         qkv = self.qkv(self.first(x)).reshape(n, t, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
         q, k, v = qkv[0], qkv[1], qkv[2]
@@ -127,6 +133,7 @@ class ImageTower(nn.Module):
         self.backbone, self.head = backbone, Head(backbone.widths[3], dimension)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Vectors of the pictures, from the mean of the coarse map."""
         return self.head(self.backbone(pixels)[1].mean((2, 3)))
 
 
@@ -152,4 +159,5 @@ class AudioTower(nn.Module):
         return torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1)
 
     def forward(self, mel: torch.Tensor) -> torch.Tensor:
+        """Vectors of the sounds."""
         return self.head(self.features(mel))

@@ -7,18 +7,23 @@ short is simply made again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from sensorium.train.vit import VitTeacher
-
 SIDE, TEACHER_SIDE, BATCH = 128, 224, 64
+
+# uint8 (TEACHER_SIDE, TEACHER_SIDE, 3) and (SIDE, SIDE, 3), or batches of these
+Views = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+# Pixels bfloat16 (n, 3, 224, 224) in [-1, 1] -> class token (n, 192), patch tokens (n, 14, 14, 192): `VitTeacher`
+Teacher = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 
 
 def random_box(rng: np.random.Generator, width: int, height: int) -> tuple[float, float, float, float]:
@@ -29,9 +34,11 @@ def random_box(rng: np.random.Generator, width: int, height: int) -> tuple[float
     return left, top, left + w, top + h
 
 
-def _crop(path: Path, seed: tuple[int, int], whole: bool) -> tuple[np.ndarray, np.ndarray]:
+def _crop(path: Path, seed: tuple[int, int], whole: bool) -> Views:
+    """The same crop for teacher and student."""
     rng = np.random.default_rng(seed)
-    picture = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
+    with Image.open(path) as opened:
+        picture = ImageOps.exif_transpose(opened).convert("RGB")
     box = (0.0, 0.0, float(picture.width), float(picture.height)) if whole else random_box(rng, *picture.size)
     flip = rng.random() < 0.5 and not whole
     views = []
@@ -41,22 +48,24 @@ def _crop(path: Path, seed: tuple[int, int], whole: bool) -> tuple[np.ndarray, n
     return views[0], views[1]
 
 
-def _batches(paths: list[Path], number: int, pool: ThreadPoolExecutor) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _batches(paths: list[Path], number: int, pool: ThreadPoolExecutor) -> Iterator[Views]:
+    """Batches in the order of `paths`, decoded one batch ahead."""
     whole = number == 0  # the first round is the plain pictures: what search will see
-    ahead: list = []
+    ahead: deque[list[Future[Views]]] = deque()
     for start in range(0, len(paths), BATCH):
-        ahead.append(
-            [pool.submit(_crop, p, (number, start + i), whole) for i, p in enumerate(paths[start : start + BATCH])]
-        )
+        some = enumerate(paths[start : start + BATCH], start)
+        ahead.append([pool.submit(_crop, path, (number, i), whole) for i, path in some])
         if len(ahead) > 1:
-            big, small = zip(*(f.result() for f in ahead.pop(0)), strict=True)
-            yield np.stack(big), np.stack(small)
-    for futures in ahead:
-        big, small = zip(*(f.result() for f in futures), strict=True)
-        yield np.stack(big), np.stack(small)
+            yield _stacked(ahead.popleft())
+    yield from map(_stacked, ahead)
 
 
-def make_round(paths: list[Path], number: int, teacher: VitTeacher, out: Path) -> Path:
+def _stacked(views: list[Future[Views]]) -> Views:
+    big, small = zip(*(view.result() for view in views), strict=True)
+    return np.stack(big), np.stack(small)
+
+
+def make_round(paths: list[Path], number: int, teacher: Teacher, out: Path) -> Path:
     """Write round `number` into `out/NNN/` (pixels.npy, cls.npy, grid.npy); an existing one is left alone."""
     folder = out / f"{number:03d}"
     if folder.exists():

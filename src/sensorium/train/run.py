@@ -1,66 +1,105 @@
 """Trains a small bundle from a run file: `python -m sensorium.train.run recipes/starter.toml --work work/starter`.
 
-Stages in order, each skipped when its output lies in the work folder, so that a stop costs at most a stage (the distillation goes on
-from its checkpoint): texts, sounds, rounds, space, text, audio, distill, tune, export, examine.
+Stages in order, each skipped when its output lies in the work folder, so that a stop costs at most a stage (the rounds
+and the distillation go on where they were): texts, sounds, rounds, space, text, audio, distill, tune, export, examine.
+What the loops say of themselves goes into `STAGE.jsonl` in the work folder, the figures also beside the run file.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import tomllib
-from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
 from sensorium.train import data
 from sensorium.train.distill import DistillPlan, Rounds, distill
+from sensorium.train.examine import examine
+from sensorium.train.hearing import SoundTeacher, make_sound_rounds
+from sensorium.train.minilm import MiniLM
 from sensorium.train.networks import AudioTower, ImageBackbone, ImageTower, TextTower
+from sensorium.train.pack import Towers, pack
+from sensorium.train.rounds import make_round
 from sensorium.train.space import Corpus, SpacePlan, TeacherHeads, train_space
 from sensorium.train.students import StudentPlan, Tokens, train_audio, train_text
+from sensorium.train.texts import corpus, train_tokenizer
 from sensorium.train.tune import TunePlan, tune
+from sensorium.train.vit import VitTeacher
+
+# What a run file says, by section: these must be there with all their keys, beside `card`, the path of the card's text,
+NEEDED = {
+    "bundle": {"name", "version", "dimension", "licence", "storage"},
+    "tokens": {"vocabulary", "longest"},
+    "sounds": {"rounds"},
+    "rounds": {"count"},
+}
+# and these have defaults.
+PLANS: dict[str, type[Any]] = {
+    "space": SpacePlan,
+    "text": StudentPlan,
+    "audio": StudentPlan,
+    "distill": DistillPlan,
+    "tune": TunePlan,
+}
+STAGES = {
+    "texts": "texts_minilm.npy", "sounds": "sounds_train/logits.npy", "rounds": None, "space": "heads.pt",
+    "text": "text.pt", "audio": "audio.pt", "distill": "distill.done", "tune": "tuned.pt",
+    "export": "bundle/bundle.json", "examine": "figures.json",
+}  # fmt: skip
+
+_Plan = TypeVar("_Plan")
+
+
+def read_recipe(path: Path) -> dict[str, Any]:
+    """A run file as a dict. Raises ValueError when it lacks a value, or has one that no stage reads."""
+    recipe = tomllib.loads(path.read_text(encoding="utf-8"))
+    said = {f"{s}.{key}" for s, section in recipe.items() if isinstance(section, dict) for key in section}
+    said |= {name for name, value in recipe.items() if not isinstance(value, dict)}
+    needed = {"card"} | {f"{section}.{key}" for section, keys in NEEDED.items() for key in keys}
+    known = needed | {f"{section}.{field.name}" for section, plan in PLANS.items() for field in fields(plan)}
+    for why, names in (("lacks", needed - said), ("has what no stage reads:", said - known)):
+        if names:
+            raise ValueError(f"{path} {why} {', '.join(sorted(names))}; compare it with recipes/starter.toml")
+    return recipe
 
 
 class Run:
-    """One run file in one work folder; `recipe` is the file as a dict."""
+    """One run file in one work folder; `recipe` is the file as a dict. A method per stage, and what they share."""
 
     def __init__(self, recipe: dict[str, Any], work: Path, root: Path) -> None:
         self.recipe, self.work, self.root = recipe, work, root
         work.mkdir(parents=True, exist_ok=True)
 
-    def plan(self, name: str, kind: Callable[..., Any]) -> Any:
+    def plan(self, name: str, kind: type[_Plan]) -> _Plan:
         """The run file's section as a plan."""
         return kind(**self.recipe.get(name, {}))
 
+    def log(self, stage: str) -> Path:
+        """Where a stage's loop says how far it is."""
+        return self.work / f"{stage}.jsonl"
+
     def texts(self) -> None:
         """The corpus, the tokenizer, and what the text teacher says of every text."""
-        from sensorium.train.minilm import MiniLM
-        from sensorium.train.texts import corpus, train_tokenizer
-
         teacher = MiniLM()
         words = teacher.words()
         texts = corpus(self.root, words)
         train_tokenizer(texts, words, self.recipe["tokens"]["vocabulary"], self.work / "tokenizer.json")
-        (self.work / "texts.json").write_text(json.dumps(texts))
+        (self.work / "texts.json").write_text(json.dumps(texts), encoding="utf-8")
         np.save(self.work / "texts_minilm.npy", teacher.encode(texts).astype(np.float16))
 
     def sounds(self) -> None:
         """Variations of the training sounds with what the sound teacher hears in them."""
-        from sensorium.train.hearing import SoundTeacher, make_sound_rounds
-
-        teacher = SoundTeacher(self.root / "models/efficientat_mn04.onnx")
-        make_sound_rounds(
-            data.sounds(self.root, "train"), self.recipe["sounds"]["rounds"], teacher, self.work / "sounds_train"
-        )
+        teacher, items = SoundTeacher(self.root / "models/efficientat_mn04.onnx"), data.sounds(self.root, "train")
+        make_sound_rounds(items, self.recipe["sounds"]["rounds"], teacher, self.work / "sounds_train")
 
     def rounds(self) -> None:
         """Crops of the training pictures with what the picture teacher sees in them."""
-        from sensorium.train.rounds import make_round
-        from sensorium.train.vit import VitTeacher
-
         teacher = VitTeacher(self.root / "models/vit_tiny_patch16_224.safetensors").eval().to(torch.bfloat16)
         pictures = [p.path for p in data.training_pictures(self.root)]
         for number in range(self.recipe["rounds"]["count"]):
@@ -68,7 +107,7 @@ class Run:
 
     def corpus(self) -> Corpus:
         """The cached features."""
-        return Corpus(self.root, self.work, json.loads((self.work / "texts.json").read_text()))
+        return Corpus(self.root, self.work, json.loads((self.work / "texts.json").read_text(encoding="utf-8")))
 
     def heads(self) -> TeacherHeads:
         """The trained space."""
@@ -90,16 +129,14 @@ class Run:
 
     def text(self) -> None:
         """The text tower."""
-        corpus = self.corpus()
-        tower = train_text(
-            corpus, self.heads(), self.tokens(corpus.texts), self.plan("text", StudentPlan), self.text_tower()
-        )
+        corpus, plan = self.corpus(), self.plan("text", StudentPlan)
+        tower = train_text(corpus, self.heads(), self.tokens(corpus.texts), plan, self.text_tower(), self.log("text"))
         torch.save(tower.state_dict(), self.work / "text.pt")
 
     def audio(self) -> None:
         """The sound tower."""
         mels = np.load(self.work / "sounds_train/mel.npy", mmap_mode="r")
-        tower = train_audio(self.corpus(), self.heads(), mels, self.plan("audio", StudentPlan))
+        tower = train_audio(self.corpus(), self.heads(), mels, self.plan("audio", StudentPlan), self.log("audio"))
         torch.save(tower.state_dict(), self.work / "audio.pt")
 
     def distill(self) -> None:
@@ -114,55 +151,46 @@ class Run:
         text.load_state_dict(torch.load(self.work / "text.pt", weights_only=True))
         tower = ImageTower(backbone).to(memory_format=torch.channels_last)
         image, read = tune(corpus, self.heads(), Rounds(self.work / "rounds"), tower, text, self.tokens(corpus.texts),
-                           self.plan("tune", TunePlan), self.work / "tune.jsonl")  # fmt: skip
+                           self.plan("tune", TunePlan), self.log("tune"))  # fmt: skip
         torch.save({"image": image.state_dict(), "text": read.state_dict()}, self.work / "tuned.pt")
 
-    def towers(self) -> tuple[TextTower, ImageTower, AudioTower]:
+    def towers(self) -> Towers:
         """The finished towers."""
-        text, image, audio = self.text_tower(), ImageTower(ImageBackbone()), AudioTower()
+        towers = Towers(self.text_tower(), ImageTower(ImageBackbone()), AudioTower())
         tuned = torch.load(self.work / "tuned.pt", weights_only=True)
-        text.load_state_dict(tuned["text"])
-        image.load_state_dict(tuned["image"])
-        audio.load_state_dict(torch.load(self.work / "audio.pt", weights_only=True))
-        return text.eval(), image.eval(), audio.eval()
+        towers.text.load_state_dict(tuned["text"])
+        towers.image.load_state_dict(tuned["image"])
+        towers.audio.load_state_dict(torch.load(self.work / "audio.pt", weights_only=True))
+        for tower in (towers.text, towers.image, towers.audio):
+            tower.eval()
+        return towers
 
     def export(self) -> None:
         """The bundle."""
-        from sensorium.train.pack import pack
-
-        pack(*self.towers(), self.recipe, self.work, self.root)
+        pack(self.towers(), self.recipe, self.work, self.root)
 
     def examine(self) -> None:
-        """Figures on the held-out files, as JSON beside the run file."""
-        from sensorium.train.examine import examine
-
-        figures = {
-            "dev": examine(self.work / "bundle", self.root, "dev"),
-            "test": examine(self.work / "bundle", self.root, "test"),
-        }
-        (self.work / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
-
-
-STAGES = {
-    "texts": "texts_minilm.npy", "sounds": "sounds_train/logits.npy", "rounds": None, "space": "heads.pt", "text": "text.pt",
-    "audio": "audio.pt", "distill": "distill.done", "tune": "tuned.pt", "export": "bundle/bundle.json", "examine": "figures.json",
-}  # fmt: skip
+        """Figures on the held-out files, as JSON."""
+        figures = {split: examine(self.work / "bundle", self.root, split) for split in ("dev", "test")}
+        (self.work / "figures.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
 def main() -> None:
     """Command line: a run file, a work folder, and the stages to run (all by default)."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("recipe", type=Path)
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--stage", choices=STAGES, action="append")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", type=Path, help="the run file, such as recipes/starter.toml")
+    parser.add_argument("--work", type=Path, required=True, help="the folder for what the stages make")
+    parser.add_argument("--stage", choices=STAGES, action="append", help="run this one, done or not (repeatable)")
     chosen = parser.parse_args()
-    run = Run(tomllib.loads(chosen.recipe.read_text()), chosen.work, data.data_root())
+    run = Run(read_recipe(chosen.recipe), chosen.work, data.data_root())
     for stage in chosen.stage or STAGES:
         done = STAGES[stage]
         if chosen.stage is None and done is not None and (chosen.work / done).exists():
             continue
         print(f"stage {stage}", flush=True)
         getattr(run, stage)()
+        if stage == "examine":
+            shutil.copy(chosen.work / "figures.json", chosen.recipe.with_suffix(".json"))
 
 
 if __name__ == "__main__":

@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import nn
 
 from sensorium.train import data
 from sensorium.train.losses import contrast, cosines, relations, shared_label
 from sensorium.train.networks import Head
-from sensorium.train.texts import PICTURE_PROMPTS, SOUND_PROMPTS, audioset_names
+from sensorium.train.texts import PICTURE_PROMPTS, SOUND_PROMPTS, audioset_names, prompts
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,7 @@ class Corpus:
         self.mn04 = torch.from_numpy(np.load(sounds / "embedding.npy").astype(np.float32))  # (rounds, n, 384)
         self.heard = torch.from_numpy(np.load(sounds / "logits.npy").astype(np.float32)).sigmoid()
         captions = data.flickr_captions(root, "train")
-        self.captions = [[self.row_of[c] for c in captions.get(p.path.name, []) if c in self.row_of] if p.label is None else []
-                         for p in self.pictures]  # fmt: skip
+        self.captions = [self._known(captions[p.path.name]) if p.label is None else [] for p in self.pictures]
         self.captioned = np.array([i for i, c in enumerate(self.captions) if c])
         self.labelled = np.array([i for i, p in enumerate(self.pictures) if p.label is not None])
         self.labels = sorted({p.label for p in self.pictures if p.label} | {s.label for s in self.sounds if s.label})
@@ -91,27 +91,27 @@ class Corpus:
         self.picture_label = torch.tensor([number[p.label] if p.label else -1 for p in self.pictures])
         self.sound_label = torch.tensor([number[s.label] for s in self.sounds if s.label])
         self.shared = np.array([i for i in self.labelled if (self.picture_label[i] == self.sound_label).any()])
-        about = data.sound_captions(root)
-        self.picture_texts = [self._rows(label, PICTURE_PROMPTS) for label in self.labels]
-        self.sound_texts = [self._rows(label, SOUND_PROMPTS) for label in self.labels]
-        heard = {self.labels[i] for i in self.sound_label.tolist()}
-        self.sound_sentences = [
-            [self.row_of[c] for c in captions_about(label, about) if c in self.row_of] if label in heard else []
-            for label in self.labels
-        ]
-        self.audioset = [self._rows(name, SOUND_PROMPTS) for name in audioset_names(root)]
+        self.picture_texts = [self._known(prompts([label], PICTURE_PROMPTS)) for label in self.labels]
+        self.sound_texts = [self._known(prompts([label], SOUND_PROMPTS)) for label in self.labels]
+        self.sound_sentences = self._sentences(data.sound_captions(root))
+        self.audioset = [self._known(prompts([name], SOUND_PROMPTS)) for name in audioset_names(root)]
 
     def _features(self, folder: Path) -> torch.Tensor:
         cls = np.load(folder / "cls.npy").astype(np.float32)
-        return torch.from_numpy(
-            np.concatenate([cls, np.load(folder / "grid.npy", mmap_mode="r").mean((2, 3), dtype=np.float32)], 1)
-        )
+        mean = np.load(folder / "grid.npy", mmap_mode="r").mean((2, 3), dtype=np.float32)
+        return torch.from_numpy(np.concatenate([cls, mean], 1))
 
-    def _rows(self, name: str, templates: tuple[str, ...]) -> list[int]:
-        return [self.row_of[t] for t in (template.format(name).strip() for template in templates) if t in self.row_of]
+    def _known(self, texts: list[str]) -> list[int]:
+        """Rows of those texts that the corpus has."""
+        return [self.row_of[t.strip()] for t in texts if t.strip() in self.row_of]
 
-    def label_text(self, label: int, rng: np.random.Generator, sound: bool) -> int:
-        """Row of a random sentence for a label."""
+    def _sentences(self, captions: list[str]) -> list[list[int]]:
+        """For each label that a sound has, rows of captions about it."""
+        heard = {self.labels[i] for i in self.sound_label.tolist()}
+        return [self._known(captions_about(name, captions)) if name in heard else [] for name in self.labels]
+
+    def label_text(self, label: int, rng: np.random.Generator, *, sound: bool) -> int:
+        """Row of a random sentence for a label, of a sound or of a picture."""
         if sound and self.sound_sentences[label] and rng.random() < 0.5:
             return int(rng.choice(self.sound_sentences[label]))
         return int(rng.choice((self.sound_texts if sound else self.picture_texts)[label] or self.picture_texts[label]))
@@ -119,28 +119,44 @@ class Corpus:
 
 def draw(corpus: Corpus, rng: np.random.Generator, size: int) -> dict[str, torch.Tensor]:
     """Row numbers of one step: captioned pictures, labelled pictures, sounds, shared classes, plain texts."""
-    pick = lambda pool, n: torch.from_numpy(rng.choice(pool, n))  # noqa: E731
+
+    def pick(pool: NDArray[np.int64] | int, count: int) -> torch.Tensor:
+        return torch.from_numpy(rng.choice(pool, count))
+
     seen, named = pick(corpus.captioned, size), pick(corpus.labelled, size // 2)
     heard, both = pick(len(corpus.sounds), size // 2), pick(corpus.shared, size // 8)
+    pictures, sounds = corpus.picture_label[named].tolist(), corpus.sound_label[heard].tolist()
     return {
         "seen": seen, "caption": torch.tensor([rng.choice(corpus.captions[i]) for i in seen.tolist()]),
-        "named": named, "name": torch.tensor([corpus.label_text(int(corpus.picture_label[i]), rng, False) for i in named]),
-        "heard": heard, "sentence": torch.tensor([corpus.label_text(int(corpus.sound_label[i]), rng, True) for i in heard]),
+        "named": named, "name": torch.tensor([corpus.label_text(label, rng, sound=False) for label in pictures]),
+        "heard": heard, "sentence": torch.tensor([corpus.label_text(label, rng, sound=True) for label in sounds]),
         "both": both, "plain": pick(len(corpus.texts), size),
         "tags": torch.tensor([rng.choice(rows) for rows in corpus.audioset]),
     }  # fmt: skip
 
 
-def agreement(seen: torch.Tensor, named: torch.Tensor, heard: torch.Tensor, both: torch.Tensor, read: dict[str, torch.Tensor],
-              b: dict[str, torch.Tensor], corpus: Corpus, tags: torch.Tensor, heat: torch.Tensor) -> torch.Tensor:  # fmt: skip
-    """How far things that belong together are apart: the loss that both the space and the final tuning minimise."""
-    picture, sound = corpus.picture_label, corpus.sound_label
-    loss = contrast(seen, read["caption"], heat)
-    loss = loss + 0.5 * shared_label(named, read["name"], picture[b["named"]], picture[b["named"]], heat)
-    loss = loss + 0.5 * shared_label(heard, read["sentence"], sound[b["heard"]], sound[b["heard"]], heat)
-    loss = loss + 0.25 * shared_label(both, heard, picture[b["both"]], sound[b["heard"]], heat)
+@dataclass(frozen=True)
+class Said:
+    """What the heads say of one draw: pictures and sounds (rows, d), texts by their name in the draw, and the heat."""
+
+    seen: torch.Tensor
+    named: torch.Tensor
+    heard: torch.Tensor
+    both: torch.Tensor
+    read: dict[str, torch.Tensor]
+    heat: torch.Tensor
+
+
+def agreement(said: Said, rows: dict[str, torch.Tensor], corpus: Corpus, tags: torch.Tensor) -> torch.Tensor:
+    """How far things that belong together are apart; `tags` (heard, 527) is what the teacher hears in the sounds."""
+    read, heat = said.read, said.heat
+    named, heard = corpus.picture_label[rows["named"]], corpus.sound_label[rows["heard"]]
+    loss = contrast(said.seen, read["caption"], heat)
+    loss = loss + 0.5 * shared_label(said.named, read["name"], named, named, heat)
+    loss = loss + 0.5 * shared_label(said.heard, read["sentence"], heard, heard, heat)
+    loss = loss + 0.25 * shared_label(said.both, said.heard, corpus.picture_label[rows["both"]], heard, heat)
     target = tags / tags.sum(1, keepdim=True)
-    return loss - 0.25 * (target * F.log_softmax(heat * cosines(heard, read["tags"]), 1)).sum(1).mean()
+    return loss - 0.25 * (target * F.log_softmax(heat * cosines(said.heard, read["tags"]), 1)).sum(1).mean()
 
 
 def train_space(corpus: Corpus, plan: SpacePlan, dimension: int = 256) -> TeacherHeads:
@@ -153,14 +169,13 @@ def train_space(corpus: Corpus, plan: SpacePlan, dimension: int = 256) -> Teache
     optimizer = torch.optim.AdamW(heads.parameters(), plan.rate, weight_decay=plan.decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.rate, plan.steps, pct_start=0.1)
     for _ in range(plan.steps):
-        b = draw(corpus, rng, plan.batch)
+        rows = draw(corpus, rng, plan.batch)
         view, take = rng.integers(len(corpus.vit)), rng.integers(len(corpus.mn04))
-        read = {n: heads.read(corpus.minilm[b[n]]) for n in ("caption", "name", "sentence", "plain", "tags")}
-        seen, named, both = (heads.see(corpus.vit[view][b[n]]) for n in ("seen", "named", "both"))
-        heard = heads.hear(corpus.mn04[take][b["heard"]])
-        tags = corpus.heard[take][b["heard"]]
-        loss = agreement(seen, named, heard, both, read, b, corpus, tags, heads.heat)
-        loss = loss + 0.3 * relations(read["plain"], corpus.minilm[b["plain"]])
+        read = {n: heads.read(corpus.minilm[rows[n]]) for n in ("caption", "name", "sentence", "plain", "tags")}
+        seen, named, both = (heads.see(corpus.vit[view][rows[n]]) for n in ("seen", "named", "both"))
+        heard, tags = heads.hear(corpus.mn04[take][rows["heard"]]), corpus.heard[take][rows["heard"]]
+        loss = agreement(Said(seen, named, heard, both, read, heads.heat), rows, corpus, tags)
+        loss = loss + 0.3 * relations(read["plain"], corpus.minilm[rows["plain"]])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 
 from sensorium.train.losses import relations, shared_label, towards
 from sensorium.train.networks import AudioTower, TextTower
+from sensorium.train.report import report
 from sensorium.train.space import Corpus, TeacherHeads
 
 
@@ -22,6 +24,7 @@ class StudentPlan:
     batch: int = 128
     rate: float = 1e-3
     decay: float = 0.02
+    report_every: int = 200
     seed: int = 0
 
 
@@ -39,7 +42,7 @@ class Tokens:
         for i, row in enumerate(rows):
             self.ids[i, : len(row)] = row
 
-    def batch(self, rows: np.ndarray | torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def batch(self, rows: NDArray[np.int64] | torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """(ids, mask) of these rows."""
         chosen = np.asarray(rows)
         lengths = self.lengths[chosen]
@@ -47,28 +50,27 @@ class Tokens:
         return ids, torch.from_numpy((np.arange(lengths.max())[None] < lengths[:, None]).astype(np.int64))
 
 
-def _optimizer(
-    parameters: list[torch.nn.Parameter], plan: StudentPlan
-) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    optimizer = torch.optim.AdamW(parameters, plan.rate, weight_decay=plan.decay)
-    return optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, plan.rate, plan.steps, pct_start=0.08)
+class _Descent:
+    """Steps of AdamW on clipped gradients, under a one-cycle learning rate."""
+
+    def __init__(self, modules: list[torch.nn.Module], plan: StudentPlan) -> None:
+        self.parameters = [p for module in modules for p in module.parameters()]
+        self.optimizer = torch.optim.AdamW(self.parameters, plan.rate, weight_decay=plan.decay)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, plan.rate, plan.steps, pct_start=0.08)
+
+    def step(self, loss: torch.Tensor) -> None:
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.parameters, 5.0)
+        self.optimizer.step()
+        self.schedule.step()
 
 
-def _step(loss: torch.Tensor, parameters: list[torch.nn.Parameter], optimizer: torch.optim.Optimizer,
-          schedule: torch.optim.lr_scheduler.LRScheduler) -> None:  # fmt: skip
-    optimizer.zero_grad()
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(parameters, 5.0)
-    optimizer.step()
-    schedule.step()
-
-
-def train_text(corpus: Corpus, heads: TeacherHeads, tokens: Tokens, plan: StudentPlan, tower: TextTower) -> TextTower:
-    """Half of a batch are captions of pictures and sounds and labels, half anything; similar lengths together."""
+def train_text(corpus: Corpus, heads: TeacherHeads, tokens: Tokens, plan: StudentPlan, tower: TextTower,
+               log: Path) -> TextTower:  # fmt: skip
+    """Batches of texts of about one length: seven in ten of more than three words, the others of words and labels."""
     torch.manual_seed(plan.seed)
-    rng = np.random.default_rng(plan.seed)
-    parameters = list(tower.parameters())
-    optimizer, schedule = _optimizer(parameters, plan)
+    rng, descent = np.random.default_rng(plan.seed), _Descent([tower], plan)
     with torch.inference_mode():
         goal = heads.read(corpus.minilm)
     goal = goal.clone()
@@ -84,12 +86,10 @@ def train_text(corpus: Corpus, heads: TeacherHeads, tokens: Tokens, plan: Studen
         with torch.autocast("cpu", torch.bfloat16):
             said = tower(ids, mask)
         loss = towards(said.float(), goal[rows]) + relations(said.float(), goal[rows])
-        _step(loss, parameters, optimizer, schedule)
-        if step % 500 == 499:
-            print(
-                f"text {step + 1}/{plan.steps}: loss {loss.item():.4f}, cosine {F.cosine_similarity(said.float(), goal[rows]).mean():.4f}",
-                flush=True,
-            )
+        descent.step(loss)
+        if (step + 1) % plan.report_every == 0:
+            cosine = F.cosine_similarity(said.float(), goal[rows]).mean()
+            report(log, step=step + 1, loss=loss.item(), cosine=cosine.item())
     return tower.eval()
 
 
@@ -104,13 +104,13 @@ def masked(mel: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     return mel
 
 
-def train_audio(corpus: Corpus, heads: TeacherHeads, mels: np.ndarray, plan: StudentPlan) -> AudioTower:
+def train_audio(corpus: Corpus, heads: TeacherHeads, mels: NDArray[np.float16], plan: StudentPlan,
+                log: Path) -> AudioTower:  # fmt: skip
     """Mels float16 (rounds, n, bins, frames) of the same variations that the teacher heard."""
     torch.manual_seed(plan.seed)
     rng, tower = np.random.default_rng(plan.seed), AudioTower()
     echo = torch.nn.Linear(512, 384)  # the teacher's own embedding, which carries more than the space does
-    parameters = [*tower.parameters(), *echo.parameters()]
-    optimizer, schedule = _optimizer(parameters, plan)
+    descent = _Descent([tower, echo], plan)
     with torch.inference_mode():
         goal = torch.stack([heads.hear(m) for m in corpus.mn04])
     goal = goal.clone()
@@ -122,15 +122,13 @@ def train_audio(corpus: Corpus, heads: TeacherHeads, mels: np.ndarray, plan: Stu
             said, echoed = tower.head(features), echo(features)
         truth, heard = goal[takes, rows], (corpus.mn04[takes, rows] - heads.audio_mean) / heads.audio_std
         labels = corpus.sound_label[rows]
-        names = torch.tensor([corpus.label_text(int(x), rng, True) for x in labels])
+        names = torch.tensor([corpus.label_text(int(x), rng, sound=True) for x in labels])
         with torch.inference_mode():
             read = heads.read(corpus.minilm[names])
         loss = towards(said.float(), truth) + relations(said.float(), truth) + 0.3 * F.mse_loss(echoed.float(), heard)
         loss = loss + 0.1 * shared_label(said.float(), read.clone(), labels, labels, heads.heat.detach())
-        _step(loss, parameters, optimizer, schedule)
-        if step % 200 == 199:
-            print(
-                f"audio {step + 1}/{plan.steps}: loss {loss.item():.4f}, cosine {F.cosine_similarity(said.float(), truth).mean():.4f}",
-                flush=True,
-            )
+        descent.step(loss)
+        if (step + 1) % plan.report_every == 0:
+            cosine = F.cosine_similarity(said.float(), truth).mean()
+            report(log, step=step + 1, loss=loss.item(), cosine=cosine.item())
     return tower.eval()

@@ -35,7 +35,7 @@ def prompts(names: Iterable[str], templates: tuple[str, ...]) -> list[str]:
 
 
 def sentences(prose: str) -> list[str]:
-    """Sentences of 20 to 300 characters."""
+    """Sentences of 21 to 299 characters, all of them ASCII."""
     flat = re.sub(r"\s+", " ", prose)
     return [s for s in re.split(r"(?<=[.!?:]) ", flat) if 20 < len(s) < 300 and s.isascii()]
 
@@ -52,11 +52,8 @@ def standard_library_prose() -> list[str]:
                 loaded = importlib.import_module(module.name)
             except ImportError:
                 continue  # a module of another platform
-            members = [
-                loaded,
-                *(m for _, m in inspect.getmembers(loaded, lambda o: inspect.isroutine(o) or inspect.isclass(o))),
-            ]
-            for member in members:
+            members = inspect.getmembers(loaded, lambda o: inspect.isroutine(o) or inspect.isclass(o))
+            for member in (loaded, *(member for _, member in members)):
                 found += sentences(inspect.getdoc(member) or "")
     return sorted(set(found))
 

@@ -1,13 +1,12 @@
 """The last stage: the image tower's head, then picture and text towers together on captions and labels.
 
-The backbone has learnt to see like its teacher, the text tower to read like its own; here they learn to meet, held near the space by
-the teachers' heads so that sounds, which are not in this stage, stay where they are.
+The backbone has learnt to see like its teacher, the text tower to read like its own; here they learn to meet, held near
+the space by the teachers' heads so that sounds, which are not in this stage, stay where they are.
 """
 
 from __future__ import annotations
 
 import copy
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ import torch.nn.functional as F
 from sensorium.train.distill import Rounds, prepare
 from sensorium.train.losses import contrast, cosines, shared_label, towards
 from sensorium.train.networks import ImageTower, TextTower
+from sensorium.train.report import report
 from sensorium.train.space import Corpus, TeacherHeads
 from sensorium.train.students import Tokens
 
@@ -35,6 +35,7 @@ class TunePlan:
     text_rate: float = 2e-4
     decay: float = 0.05
     average: float = 0.998  # of the weights, kept from one step to the next
+    report_every: int = 50
     seed: int = 0
 
 
@@ -69,13 +70,12 @@ class _Draw:
         raw = np.stack([self.rounds.open[number]["pixels"][r] for r in rows])
         pixels = prepare(torch.from_numpy(raw).permute(0, 3, 1, 2), raw.shape[1], generator)
         caption = torch.tensor([rng.choice(c.captions[i]) for i in seen.tolist()])
-        name = torch.tensor([c.label_text(int(c.picture_label[i]), rng, False) for i in named.tolist()])
+        name = torch.tensor([c.label_text(int(c.picture_label[i]), rng, sound=False) for i in named.tolist()])
         return _Batch(pixels, caption, name, c.picture_label[named], c.vit[number][torch.from_numpy(rows)])
 
 
-def tuning_loss(
-    image: torch.Tensor, read: torch.Tensor, b: _Batch, corpus: Corpus, heads: TeacherHeads
-) -> torch.Tensor:
+def tuning_loss(image: torch.Tensor, read: torch.Tensor, b: _Batch, corpus: Corpus,
+                heads: TeacherHeads) -> torch.Tensor:  # fmt: skip
     """Image (c + l, d) and read (c + l, d): captioned pictures with captions, then labelled ones with their names."""
     n, heat = len(b.caption), heads.heat.detach()
     with torch.no_grad():
@@ -86,24 +86,34 @@ def tuning_loss(
     return loss + 2.0 * towards(image, see) + 3.0 * towards(read, truth)
 
 
+def rates(plan: TunePlan, progress: float) -> tuple[float, float]:
+    """Factors on the learning rates of (head, all else), each a short warm-up, then a half cosine to 2 %.
+
+    The head has one such cycle alone, while all else rests at 0, then all have one together.
+    """
+    alone = progress < plan.head_share
+    done = progress / plan.head_share if alone else (progress - plan.head_share) / (1 - plan.head_share)
+    factor = float(min(1.0, done / 0.05) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * done))))
+    return factor, 0.0 if alone else factor
+
+
 def tune(corpus: Corpus, heads: TeacherHeads, rounds: Rounds, tower: ImageTower, text: TextTower, tokens: Tokens,
          plan: TunePlan, log: Path) -> tuple[ImageTower, TextTower]:  # fmt: skip
     """Train for the budget; returns the towers with averaged weights."""
     torch.manual_seed(plan.seed)
     draw, generator = _Draw(corpus, rounds, plan), torch.Generator().manual_seed(plan.seed)
-    groups = [{"params": list(tower.head.parameters()), "base": 2 * plan.rate}, {"params": list(tower.backbone.parameters()), "base": plan.rate},
-              {"params": list(text.parameters()), "base": plan.text_rate}]  # fmt: skip
-    optimizer = torch.optim.AdamW([{**g, "lr": g["base"]} for g in groups], weight_decay=plan.decay)
+    modules: tuple[torch.nn.Module, ...] = (tower.head, tower.backbone, text)
+    bases = (2 * plan.rate, plan.rate, plan.text_rate)
+    groups = [{"params": list(m.parameters()), "lr": base} for m, base in zip(modules, bases, strict=True)]
+    optimizer = torch.optim.AdamW(groups, weight_decay=plan.decay)
+    everything = [p for m in modules for p in m.parameters()]
     averages = copy.deepcopy(tower), copy.deepcopy(text)
-    everything = [p for g in groups for p in g["params"]]
     started, budget, step, recent = time.monotonic(), plan.minutes * 60, 0, []
     while (progress := (time.monotonic() - started) / budget) < 1:
-        frozen = progress < plan.head_share
-        tower.backbone.train(not frozen)
-        for group in optimizer.param_groups:
-            own = progress / plan.head_share if frozen else (progress - plan.head_share) / (1 - plan.head_share)
-            shape = min(1.0, own / 0.05) * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * own)))
-            group["lr"] = float(group["base"] * (shape if not frozen or group is optimizer.param_groups[0] else 0.0))
+        tower.backbone.train(progress >= plan.head_share)
+        head, rest = rates(plan, progress)
+        for group, base, factor in zip(optimizer.param_groups, bases, (head, rest, rest), strict=True):
+            group["lr"] = base * factor
         b = draw(generator)
         ids, mask = tokens.batch(torch.cat([b.caption, b.name]))
         with torch.autocast("cpu", torch.bfloat16):
@@ -116,12 +126,8 @@ def tune(corpus: Corpus, heads: TeacherHeads, rounds: Rounds, tower: ImageTower,
         step += 1
         _average(averages, (tower, text), min(plan.average, step / (step + 10)))
         recent.append(loss.item())
-        if step % 50 == 0:
-            with log.open("a") as file:
-                file.write(
-                    json.dumps({"step": step, "progress": round(progress, 3), "loss": round(float(np.mean(recent)), 4)})
-                    + "\n"
-                )
+        if step % plan.report_every == 0:
+            report(log, step=step, progress=progress, loss=float(np.mean(recent)))
             recent = []
     return averages[0].eval(), averages[1].eval()
 

@@ -48,6 +48,7 @@ class VitTeacher(torch.nn.Module):
         return F.layer_norm(x, (WIDTH,), self._of(name + ".weight"), self._of(name + ".bias"), 1e-6)
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Class token and patch tokens, both float32 after the last norm."""
         weight, bias = self._of("patch_embed.proj.weight"), self._of("patch_embed.proj.bias")
         n = len(pixels)
         patches = pixels.unflatten(3, (GRID, 16)).unflatten(2, (GRID, 16))  # (n, 3, 14, 16, 14, 16)

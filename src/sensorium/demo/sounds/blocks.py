@@ -111,10 +111,19 @@ def tone(pitch: Wave, strengths: Sequence[float] = (1.0,)) -> Wave:
 
 def strike(modes: Sequence[tuple[float, float, float]], seconds: float, rise: float = 0.0005) -> Wave:
     """A struck body: decaying partials, each (Hz, strength, seconds to 1/e)."""
-    t = times(seconds)
-    ring = np.sum([s * np.exp(-t / fall) * np.sin(2 * np.pi * f * t) for f, s, fall in modes], axis=0)
-    struck: Wave = ring * (1 - np.exp(-t / rise))
-    return struck
+    count = int(seconds * RATE)
+    ring = np.zeros(count)
+    for hertz, strength, fall in modes:
+        ring += strength * _partial(hertz, fall, count)
+    return np.asarray(ring * (1 - np.exp(-times(seconds) / rise)), np.float64)
+
+
+def _partial(hertz: float, fall: float, count: int) -> Wave:
+    """A decaying sine (count,), as products of two short powers: ten times as fast as a sine a sample."""
+    step, block = (-1 / fall + 2j * np.pi * hertz) / RATE, 512
+    fine = np.exp(step * np.arange(block))
+    coarse = np.exp(step * block * np.arange(-(-count // block)))
+    return np.asarray((coarse[:, None] * fine).imag.ravel()[:count], np.float64)
 
 
 def voice(

@@ -1,0 +1,102 @@
+"""From terms to one query vector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sensorium.core.errors import BadQuery, Unreadable
+from sensorium.core.types import Modality, Part
+from sensorium.library.query import File, Like, Term, Text, Vector, local_path
+
+if TYPE_CHECKING:
+    from sensorium.library.rows import LiveView
+    from sensorium.library.session import Session
+    from sensorium.readers.registry import Source
+
+LONGEST = 64  # parts: the mean of the first passages or windows stands for a long file
+
+
+def query_vector(
+    session: Session, view: LiveView, terms: Sequence[Term]
+) -> tuple[NDArray[np.float32], Modality | None]:
+    """The sum of the terms as a vector (d,), and the modality of the heaviest one, None when nobody can tell.
+
+    One term of weight 1 is the encoder's own vector, so that dot and L2 see its length. Several are summed as unit
+    vectors times their weights, and the sum is given the mean length of the terms.
+    """
+    rows, weights, modalities = [], [], []
+    for term in terms:
+        vector, modality = _vector(session, view, term)
+        rows.append(vector)
+        weights.append(term.weight)
+        modalities.append(modality)
+    heaviest = modalities[int(np.argmax(weights))]
+    if len(rows) == 1 and weights[0] == 1:
+        return rows[0], heaviest
+    lengths = [float(np.linalg.norm(row)) for row in rows]
+    total = sum((w * (r / n) for w, r, n in zip(weights, rows, lengths, strict=True)), np.zeros(rows[0].shape))
+    size = float(np.linalg.norm(total))
+    if size < 1e-6:
+        raise BadQuery("the terms cancel each other out: give them other weights, or leave one out")
+    return (total / size * np.mean(lengths)).astype(np.float32), heaviest
+
+
+def _vector(session: Session, view: LiveView, term: Term) -> tuple[NDArray[np.float32], Modality | None]:
+    """One term's vector (d,), without its weight."""
+    if isinstance(term, Text):
+        return session.encoder.encode([Part("text", term.text)])[0], "text"
+    if isinstance(term, Vector):
+        return _given(term, view.base.arrays["vectors"].shape[1]), None
+    vectors, modalities = _of_item(view, term) if isinstance(term, Like) else _of_file(session, term)
+    first = modalities[0]
+    same = vectors[[modality == first for modality in modalities]]
+    return same.mean(0, dtype=np.float32), first
+
+
+def _given(term: Vector, dimension: int) -> NDArray[np.float32]:
+    vector = np.asarray(term.vector, np.float32).reshape(-1)
+    if vector.size != dimension or not np.isfinite(vector).all() or not vector.any():
+        shape = np.shape(term.vector)
+        raise BadQuery(f"a query vector needs {dimension} finite numbers, not all zero; this one has the shape {shape}")
+    return vector
+
+
+def _of_item(view: LiveView, term: Like) -> tuple[NDArray[np.float32], list[Modality]]:
+    vectors, modalities = view.vectors_of(term.item)
+    if not len(vectors):
+        raise BadQuery(f"no item {term.item} in the library: `sensorium search ... --json` shows the ids of items")
+    return vectors, modalities
+
+
+def _of_file(session: Session, term: File) -> tuple[NDArray[np.float32], list[Modality]]:
+    from sensorium.readers.registry import Limits, read
+
+    source, encoder = _source(term), session.encoder
+    name = "the query" if isinstance(term.source, bytes) else source.path
+    try:
+        _, parts = read(source, Limits(**encoder.limits()))
+        found = list(islice(parts, LONGEST))
+    except Unreadable as error:
+        raise BadQuery(f"{name} cannot be read as a query: {error.why}; give a text, a picture or a sound") from error
+    usable = [part for part in found if part.modality in encoder.modalities]
+    if not usable:
+        there = ", ".join(encoder.modalities)
+        raise BadQuery(f"{name} holds nothing that the model has a tower for ({there}): give another file")
+    same = [part for part in usable if part.modality == usable[0].modality]
+    return encoder.encode(same), [part.modality for part in same]
+
+
+def _source(term: File) -> Source:
+    from sensorium.readers.registry import Source
+
+    if isinstance(term.source, bytes):
+        return Source.from_bytes(term.source)
+    path = local_path(term.source)
+    if path.is_dir():
+        raise BadQuery(f"{path} is a folder: give a file as the query, or search in the folder with --in {path}")
+    return Source.from_path(path)
