@@ -1,6 +1,6 @@
-"""How fast a folder of pictures goes in, and how fast a sentence finds one: `python benchmarks/add.py` (about three minutes).
+"""How fast pictures go in, and how fast a sentence finds one: `python benchmarks/add.py` (about three minutes).
 
-The 8,091 pictures of flickr8k as files, through the command line, in processes of their own. Writes benchmarks/add.json.
+The 8,091 pictures of flickr8k as files, through the command line, each run a process. Writes benchmarks/add.json.
 """
 
 from __future__ import annotations
@@ -11,11 +11,18 @@ import tempfile
 from pathlib import Path
 
 from process import ROOT, SENSORIUM, run, write
-
 from sensorium import Library
 
-QUERIES = ("a dog running through the snow", "two children on a swing", "a man climbing a rock", "a surfer on a wave",
-           "people at a market in the city", "a girl in a pink dress", "a motorcycle race", "a football player in red")  # fmt: skip
+QUERIES = (
+    "a dog running through the snow",
+    "two children on a swing",
+    "a man climbing a rock",
+    "a surfer on a wave",
+    "people at a market in the city",
+    "a girl in a pink dress",
+    "a motorcycle race",
+    "a football player in red",
+)
 
 
 def manifest_bytes(library: Path) -> int:
@@ -38,7 +45,11 @@ def main() -> None:
             inner = [opened.search(query).seconds for query in QUERIES for _ in range(5)]
         figures = {
             "pictures": count,
-            "add": {"seconds": round(first.seconds, 1), "pictures_per_second": round(count / first.seconds, 1), "peak_mb": round(first.peak_mb)},
+            "add": {
+                "seconds": round(first.seconds, 1),
+                "pictures_per_second": round(count / first.seconds, 1),
+                "peak_mb": round(first.peak_mb),
+            },
             "add_again": {"seconds": round(again.seconds, 2), "peak_mb": round(again.peak_mb)},
             "manifests_mb": round(manifest_bytes(library) / 1e6, 2),
             "library_mb": round(sum(f.stat().st_size for f in library.rglob("*") if f.is_file()) / 1e6, 1),

@@ -30,7 +30,9 @@ class Ran:
 def run(*command: str | Path, env: dict[str, str] | None = None) -> Ran:
     """Run a command to its end; its standard error goes through."""
     started = time.perf_counter()
-    with subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE, env={**os.environ, **(env or {})}) as process:
+    with subprocess.Popen(
+        [str(c) for c in command], stdout=subprocess.PIPE, env={**os.environ, **(env or {})}
+    ) as process:
         assert process.stdout is not None
         out = process.stdout.read().decode()
         _, status, usage = os.wait4(process.pid, 0)
@@ -41,7 +43,9 @@ def run(*command: str | Path, env: dict[str, str] | None = None) -> Ran:
 
 def commit() -> str:
     """The commit that is measured, with a plus when the tree differs from it."""
-    said = subprocess.run(["git", "describe", "--always", "--dirty=+"], cwd=ROOT, capture_output=True, text=True, check=False)
+    said = subprocess.run(
+        ["git", "describe", "--always", "--dirty=+"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     return said.stdout.strip() or "unknown"
 
 

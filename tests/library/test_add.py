@@ -374,9 +374,9 @@ def test_ctrl_c_loses_at_most_a_batch_and_the_next_run_goes_on(tmp_path, bundle,
 
 def test_a_full_disk_in_the_middle_loses_nothing_and_the_next_run_goes_on(mounted, bundle, files, tmp_path):
     noise = np.random.default_rng(0)
-    for n in range(100):  # their previews take 9 kB each
+    for n in range(100):  # their previews take 3 kB each
         Image.fromarray(noise.integers(0, 256, (160, 160, 3), np.uint8)).save(files.at(f"p{n:03}.png"))
-    disk = mounted("size=1m")
+    disk = mounted("size=450k")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(add_file, "BATCH_ITEMS", 25)
         with Library(disk.place / "l.library", model=str(bundle)) as library:

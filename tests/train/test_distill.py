@@ -17,6 +17,12 @@ from sensorium.train.networks import ImageBackbone
 TWENTY = DistillPlan(minutes=20 / 60, batch=8, rate=1e-3, small_until=0.5, small_side=32, compiled=False)
 
 
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """A backbone of a fraction of the size."""
+    monkeypatch.setattr(module, "ImageBackbone", lambda: ImageBackbone((8, 16, 32, 48), (1, 1, 1, 1)))
+
+
 def write_round(folder, rows=16, side=64, seed=0):
     """Pictures of one colour each, and features that follow from the colour."""
     rng = np.random.default_rng(seed)
@@ -111,7 +117,7 @@ def test_twenty_steps_lower_the_loss_and_are_reported(folder, tmp_path, ticking)
     )
     state = torch.load(checkpoint, weights_only=True)
     assert state["step"] == 20 and state["spent"] == 20 and state["plan"]["batch"] == 8
-    ImageBackbone().load_state_dict(state["backbone"])
+    module.ImageBackbone().load_state_dict(state["backbone"])
 
 
 def test_a_run_that_was_stopped_goes_on_where_it_was(folder, tmp_path, ticking, monkeypatch):

@@ -65,7 +65,8 @@ class Place:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Place:
         """The inverse of `to_json`."""
-        return cls(**{n: tuple(v) if isinstance(v, list) else v for n, v in value.items()})
+        fields: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in value.items()}
+        return cls(**fields)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ import numpy as np
 from sensorium.core.errors import Unreadable
 from sensorium.core.types import AddReport, Skipped
 from sensorium.library.census import Census, take_census
+from sensorium.library.homes import Homes
 from sensorium.library.intake import Intake, PartRow, Reading, encode_rows, storable
-from sensorium.library.scan import Found, Known, is_gone
+from sensorium.library.scan import Found, Known
 from sensorium.library.snapshots import settle
 
 if TYPE_CHECKING:
@@ -87,12 +88,12 @@ class _Run:
 
     def __init__(self, session: Session, writer: Writer, census: Census) -> None:
         self.session, self.writer, self.census = session, writer, census
+        self.waiting: dict[str, Found] = {}
         self.batch: list[_Pending] = []
         self.changes: dict[int, dict[str, Any]] = {}  # whole rows by id, so that one write changes all or none
         self.skips: list[dict[str, Any]] = []
         self.skipped: list[Skipped] = []
-        self.moved: set[int] = set()  # ids of items whose content was found elsewhere
-        self.lost: dict[int, Known] = {}  # items whose content is not where it was
+        self.homes = Homes(census)
         self.added = self.updated = self.touched = self.bytes = 0
         self.since = monotonic()
 
@@ -101,7 +102,7 @@ class _Run:
         if self.census.todo:
             self.read()
         for known in self.census.gone:
-            if known.id not in self.moved:
+            if known.id not in self.homes.moved:
                 self.lose(known)
         for known in self.census.back:
             self.change(known, state="present")
@@ -117,54 +118,49 @@ class _Run:
 
         self.encoder, self.space = self.session.encoder, self.session.keep_bundle()
         limits, threads = Limits(**self.encoder.limits()), max(2, self.encoder.threads)
-        with Reading(self.encoder, limits, lambda *content: self.home_of(*content) is not None, threads) as reading:
+        with Reading(self.encoder, limits, self.homes.is_known, threads) as reading:
             for intake in reading.intakes(self.census.todo):
                 self.take(intake, reading)
-                self.session.progress.advance(skipped=int(bool(intake.why)))
+                if intake.found.path not in self.waiting:
+                    self.session.progress.advance(skipped=int(bool(intake.why)))
                 if self.is_due():
                     self.commit()
+            self.take_waiting(reading)
 
-    def own(self, path: str) -> Known | None:
-        """The item that is at this path, unless this run has found it elsewhere."""
-        known = self.census.known.get(path)
-        return None if known is None or known.id in self.moved else known
-
-    def home_of(self, path: str, digest: str) -> Known | None:
-        """The item that this content at this path is: the path's own, else the first whose file is gone."""
-        own = self.own(path)
-        if own is not None and own.hash == digest:
-            return own
-        return next((known for known in self.census.hashes.get(digest, ()) if self.is_homeless(known)), None)
-
-    def is_homeless(self, known: Known) -> bool:
-        """Whether an item's path holds nothing of it any more: no file, or another item's."""
-        if known.id in self.moved:
-            return False
-        return known.id in self.lost or self.census.known[known.path] is not known or is_gone(known.path)
-
-    def take(self, intake: Intake, reading: Reading) -> None:
-        """One file: gone meanwhile, unreadable, known by its content, or to be encoded."""
-        own = self.own(intake.found.path)
-        home = self.home_of(intake.found.path, intake.hash) if intake.hash else None
+    def take(self, intake: Intake, reading: Reading, *, last: bool = False) -> None:
+        """One file: gone meanwhile, known by its content, unreadable, or to be encoded. `last`: it has waited."""
+        found, homes = intake.found, self.homes
+        homes.read(found.path)
+        own, home = homes.own(found.path), homes.home(found.path, intake.hash) if intake.hash else None
         if intake.gone:
             if own is not None:
                 self.lose(own)
         elif home is not None:
-            self.keep(intake.found, home)
+            self.keep(found, home)
+        elif not last and homes.waits(found.path, intake.hash):
+            self.waiting[found.path] = found
         elif intake.same:  # another new file with this content came first: this one is an item of its own
-            self.take(reading.afresh(intake.found), reading)
+            self.take(reading.afresh(found), reading, last=last)
         elif intake.why:
             self.skip(intake, own)
         else:
             self.encode(intake, own, reading)
 
+    def take_waiting(self, reading: Reading) -> None:
+        """The files whose content may be that of an item at another path, now that all paths are read."""
+        for path, digest in self.homes.waiting():
+            self.take(Intake(self.waiting[path], digest, same=True), reading, last=True)
+            self.session.progress.advance()
+            if self.is_due():
+                self.commit()
+
     def keep(self, found: Found, home: Known) -> None:
         """The content is known: only the item row changes."""
-        own = self.own(found.path)
+        own = self.homes.own(found.path)
         if home is own:
             self.touched += 1
         else:
-            self.moved.add(home.id)
+            self.homes.moved.add(home.id)
             if own is not None:
                 self.lose(own)
         title = Path(found.path).name if home.title == Path(home.path).name else home.title
@@ -182,7 +178,7 @@ class _Run:
 
     def lose(self, known: Known) -> None:
         """What the item was is nowhere to be seen: kept, and not found until it returns."""
-        self.lost[known.id] = known
+        self.homes.lost[known.id] = known
         if known.present:
             self.change(known, state="missing")
 
@@ -257,9 +253,9 @@ class _Run:
         return AddReport(
             added=self.added,
             updated=self.updated,
-            moved=len(self.moved),
+            moved=len(self.homes.moved),
             unchanged=self.census.unchanged + len(self.census.back) + self.touched,
-            missing=sum(known.present for known in self.lost.values() if known.id not in self.moved),
+            missing=sum(known.present for known in self.homes.lost.values() if known.id not in self.homes.moved),
             skipped=(*self.census.skipped, *self.skipped),
             seconds=seconds,
             bytes=self.bytes,

@@ -116,23 +116,26 @@ class Reading:
         intake = Intake(found)
         try:
             intake.hash = content_hash(found.path)
-            intake.same = ask and self.is_known(found.path, intake.hash)
-            if not intake.same:
-                self._read(intake)
-        except Unreadable as error:
-            intake.why = error.why
         except FileNotFoundError:
             intake.gone = True
         except OSError as error:
             intake.why, intake.passing = f"cannot be opened: {error.strerror or error}", True
+        else:
+            intake.same = ask and self.is_known(found.path, intake.hash)
+            if not intake.same:
+                self._read(intake)
         return intake
 
     def _read(self, intake: Intake) -> None:
         from sensorium.readers.registry import Source, read
 
-        intake.kind, parts = read(Source.from_path(intake.found.path), self.limits)
-        stream = (part for part in parts if part.modality in self.encoder.modalities)
-        intake.rows = self.prepare(stream)
+        try:
+            intake.kind, parts = read(Source.from_path(intake.found.path), self.limits)
+            stream = (part for part in parts if part.modality in self.encoder.modalities)
+            intake.rows = self.prepare(stream)
+        except Unreadable as error:
+            intake.why = error.why
+            return
         intake.rest = stream if len(intake.rows) == CHUNK else None
         if not intake.rows:
             intake.why = f"the model has no tower for what is in it ({intake.kind})"

@@ -151,7 +151,7 @@ def _kept(session: Session, space: str) -> LiveView | None:
         snapshot = read_snapshot(folder, verify=_size(folder) < VERIFIED_BELOW)
         return _view_of(snapshot, space, session.store.settings.spaces[space].dimension)
     except IndexDamaged as damage:
-        if _size(folder):
+        if any(folder.glob("*")):
             session.notes.append(f"the index was damaged ({damage}) and has been built again from the store")
         return None
 

@@ -71,7 +71,7 @@ class Files:
     def fill(self, texts: int = 25, pictures: int = 20, sounds: int = 10, *, long: bool = True) -> None:
         """Texts, pictures and sounds in folders of their own; `long`: a text and a sound of more than 64 parts."""
         for n in range(texts):
-            self.text(f"texts/t{n:02}.txt", f"{TOPICS[n % 5]}, story number {n * n}, told on day {n}.\n")
+            self.text(f"texts/t{n:02}.txt", f"Story {n}: {TOPICS[n % 5]}, as it was told on day {n * n}.\n")
         for n in range(pictures):
             self.picture(f"pictures/p{n:02}.png", n)
         for n in range(sounds):
