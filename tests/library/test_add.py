@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -205,7 +206,7 @@ def test_a_file_that_may_not_be_opened_is_tried_again_and_its_item_stays(library
     files.text("a.txt", "the sea was rough")
     files.text("b.txt", "bread rises")
 
-    def refusing(path):
+    def refusing(path, stop):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(intake, "content_hash", refusing)
@@ -225,14 +226,39 @@ def test_a_file_that_vanishes_while_it_is_read_is_no_skip(library, files, monkey
     files.text("a.txt", "one, changed")
     honest = intake.content_hash
 
-    def vanishing(path):
+    def vanishing(path, stop):
         if path.endswith("a.txt"):
             Path(path).unlink()
-        return honest(path)
+        return honest(path, stop)
 
     monkeypatch.setattr(intake, "content_hash", vanishing)
     assert counts(library.add(files.folder)) == {"added": 1, "missing": 1}
     assert states(library) == {"a.txt": (1, "missing"), "b.txt": (2, "present")}
+
+
+def test_a_file_of_no_kind_that_is_read_is_not_hashed_for_it_may_be_huge(library, files, monkeypatch):
+    monkeypatch.setattr(intake, "content_hash", None)
+    files.bytes("film.bin", bytes(range(256)) * 100)
+    assert counts(library.add(files.folder)) == {"skipped": 1}
+
+
+def test_ctrl_c_does_not_wait_for_the_hash_of_a_huge_file(tmp_path, bundle, files, monkeypatch):
+    files.text("a.txt", "the sea")
+    huge = files.text("b.txt", "words " * 10)
+    os.truncate(huge, 50 << 30)
+    library = Library(tmp_path / "l", model=str(bundle), progress=Watching(stop_at=1))
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        library.add(files.folder)
+    assert time.monotonic() - began < 10
+
+
+def test_thousands_of_files_named_one_by_one_take_no_longer_than_their_folder(library, files):
+    paths = [files.bytes(f"{n:04}.bin", b"\0\1\2\3" * 9) for n in range(3000)]
+    began = time.monotonic()
+    assert len(library.add(*paths, dry_run=True).skipped) == 0
+    assert library.add(*paths, dry_run=True).added == 3000
+    assert time.monotonic() - began < 5
 
 
 def test_a_name_in_no_encoding_is_skipped_with_the_reason(library, files):

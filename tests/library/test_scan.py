@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sensorium.core.errors import SourceMissing
-from sensorium.library.scan import Known, by_path, file_at, is_gone, is_under, roots_of, scan
+from sensorium.library.scan import Known, by_path, file_at, is_gone, is_under, roots_of, scan, with_parents
 
 
 @pytest.fixture
@@ -69,13 +69,15 @@ def test_a_folder_that_cannot_be_read_is_passed_over(folder, monkeypatch):
 def test_roots_within_roots_are_walked_once(folder):
     roots = roots_of([folder / "sub/deep", folder / "sub", folder / "a.txt", folder / "sub/../sub"])
     assert roots == [folder / "a.txt", folder / "sub"]
+    assert roots_of(["/", folder]) == [Path("/")]
     with pytest.raises(SourceMissing):
         roots_of([folder, folder / "nothing"])
 
 
-def test_under_is_by_whole_names(folder):
-    assert is_under("/a/b/c", [Path("/a/b")]) and is_under("/a/b", [Path("/a/b")]) and is_under("/a", [Path("/")])
-    assert not is_under("/a/bc", [Path("/a/b")]) and not is_under("/a", [Path("/a/b")])
+def test_under_is_by_whole_names():
+    assert is_under("/a/b/c", {"/a/b"}) and is_under("/a/b", {"/x", "/a/b"}) and is_under("/a", {"/"})
+    assert not is_under("/a/bc", {"/a/b"}) and not is_under("/a", {"/a/b"}) and not is_under("/a", set())
+    assert list(with_parents("/a/b")) == ["/a/b", "/a", "/"]
 
 
 def test_gone_is_only_what_is_certainly_not_there(folder, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import os
 import re
@@ -21,6 +22,15 @@ WORDS = ["dog", "rain", "red", "blue", "green", "bright", "dark", "loud", "soft"
 COLOURS = {"red": (200, 40, 30), "blue": (30, 60, 200), "green": (30, 180, 60)}
 LABELS = ("dog", "rain")
 TOKENS = {"vocabulary": 400, "longest": 24}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread():
+    """Matrices of these sizes take longer to share between threads than to compute."""
+    if importlib.util.find_spec("torch"):
+        import torch
+
+        torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

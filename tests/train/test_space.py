@@ -31,7 +31,9 @@ def test_the_corpus_knows_which_rows_belong_together(tiny, tiny_texts):
     assert c.labels == ["dog", "rain"] and (c.picture_label[:8] == -1).all()
     assert c.shared.tolist() == c.labelled.tolist()
     assert [tiny_texts[row] for row in c.picture_texts[0]][:2] == ["dog", "a photo of a dog"]
-    assert {tiny_texts[row] for row in c.sound_sentences[0]} == {f"a {x} dog barks {i}" for i, x in enumerate(("loud", "soft", "bright"))}
+    assert {tiny_texts[row] for row in c.sound_sentences[0]} == {
+        f"a {x} dog barks {i}" for i, x in enumerate(("loud", "soft", "bright"))
+    }
     assert len(c.audioset) == 3 and all(c.audioset)
 
 

@@ -10,8 +10,8 @@ from tokenizers import Tokenizer
 from sensorium.train import texts
 
 NASTY = [
-    "", " ", "\n\t", "a", "ÀÉÎÕÜ ß", "日本語のテキスト", "👩‍👩‍👧 emoji", "\x00\x01\x7f", "\u202eright to left\u202c", "ﬁ ligature",
-    "x" * 5000, "[PAD] [BOS] [EOS]", "i\u0307", "\ud7ff\ue000\ufffd", "𝕬𝖇𝖈", "e\u0301\u0301\u0301",
+    "", " ", "\n\t", "a", "ÀÉÎÕÜ ß", "日本語のテキスト", "👩‍👩‍👧 emoji", "\x00\x01\x7f", "\u202eright to left\u202c",
+    "ﬁ ligature", "x" * 5000, "[PAD] [BOS] [EOS]", "i\u0307", "\ud7ff\ue000\ufffd", "𝕬𝖇𝖈", "e\u0301\u0301\u0301",
 ]  # fmt: skip
 
 
@@ -20,7 +20,9 @@ def test_prompts_put_every_name_into_every_template():
 
 
 def test_sentences_are_of_middling_length_and_ascii():
-    prose = "Short one. This sentence is long enough to be kept.\n  As is this one, over\n two lines! Ünicode is not kept here at all."
+    prose = (
+        "Short one. This sentence is long enough to be kept.\n  As is this one, over\n two lines! Ünicode is not kept."
+    )
     assert texts.sentences(prose) == ["This sentence is long enough to be kept.", "As is this one, over two lines!"]
     assert texts.sentences("a" * 299) == ["a" * 299] and texts.sentences("a" * 300) == []
     assert texts.sentences("a" * 21) == ["a" * 21] and texts.sentences("a" * 20) == []
@@ -52,8 +54,10 @@ def test_the_corpus_has_every_text_once_and_nothing_of_other_splits(tiny_root, t
 
 
 @pytest.fixture(scope="module")
-def tokenizer(tiny_work):
-    return Tokenizer.from_file(str(tiny_work / "tokenizer.json"))
+def tokenizer(tiny_texts, tmp_path_factory):
+    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
+    texts.train_tokenizer(tiny_texts, ["dog", "rain", "water"], 400, path)
+    return Tokenizer.from_file(str(path))
 
 
 @pytest.mark.parametrize("text", NASTY)

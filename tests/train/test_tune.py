@@ -78,7 +78,9 @@ def test_towers_that_say_what_the_heads_say_pay_for_the_captions_alone(tiny, tin
 def test_a_few_steps_move_the_averaged_weights_and_are_reported(tiny, tiny_work, tower, ticking):
     ticking(module)
     before, text_before = copy.deepcopy(tower.state_dict()), copy.deepcopy(tiny.text.state_dict())
-    image, text = tune(tiny.corpus, tiny.heads, Rounds(tiny_work / "rounds"), tower, tiny.text, tiny.tokens, PLAN, tiny.log)
+    image, text = tune(
+        tiny.corpus, tiny.heads, Rounds(tiny_work / "rounds"), tower, tiny.text, tiny.tokens, PLAN, tiny.log
+    )
 
     assert image is not tower and not image.training and not text.training
     for average, live, start in ((image, tower, before), (text, tiny.text, text_before)):

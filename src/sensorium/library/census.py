@@ -45,9 +45,9 @@ class Census:
         """
         for found in scan(roots, library):
             self._sort(found)
-        missed = sorted((self.known.keys() | self.skips.keys()) - self.looked_at)
-        for path in missed:
-            if not is_under(path, [*roots, *gone]):
+        named = {str(root) for root in (*roots, *gone)}
+        for path in sorted((self.known.keys() | self.skips.keys()) - self.looked_at):
+            if not is_under(path, named):
                 continue
             try:
                 found_by_name = file_at(path)

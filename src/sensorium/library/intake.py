@@ -6,9 +6,10 @@ import hashlib
 import io
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,10 +21,11 @@ from sensorium.core.types import Modality, Part
 if TYPE_CHECKING:
     from sensorium.encoders.encoder import Encoder, Prepared
     from sensorium.library.scan import Found
-    from sensorium.readers.registry import Limits
+    from sensorium.readers.registry import Limits, Source
 
 AHEAD = 48  # files that are read while earlier ones are encoded
 CHUNK = 64  # parts of one file that are held decoded at a time
+HASHED_AT_ONCE = 1 << 18  # bytes
 PREVIEW_SIDE = 160
 
 
@@ -57,12 +59,18 @@ class Intake:
     same: bool = False
     rows: list[PartRow] = field(default_factory=list)
     rest: Iterator[Part] | None = None
+    source: Source | None = None
 
 
-def content_hash(path: str) -> str:
-    """BLAKE2b of a file's content, 128 bits in hex: an identity, not a signature."""
+def content_hash(path: str, stop: Event) -> str:
+    """BLAKE2b of a file's content, 128 bits in hex: an identity, not a signature. CancelledError when told to stop."""
+    digest, buffer = hashlib.blake2b(digest_size=16), memoryview(bytearray(HASHED_AT_ONCE))
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - hot, and paths are strings here
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        while size := file.readinto(buffer):
+            if stop.is_set():
+                raise CancelledError
+            digest.update(buffer[:size])
+    return digest.hexdigest()
 
 
 def preview_of(pixels: NDArray[np.uint8]) -> bytes:
@@ -86,12 +94,14 @@ class Reading:
 
     def __init__(self, encoder: Encoder, limits: Limits, is_known: Callable[[str, str], bool], threads: int) -> None:
         self.encoder, self.limits, self.is_known = encoder, limits, is_known
+        self.stop = Event()
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
 
     def __enter__(self) -> Reading:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.stop.set()  # Ctrl-C should not wait for the hash of a film
         self.pool.shutdown(wait=True, cancel_futures=True)
 
     def intakes(self, files: Iterable[Found]) -> Iterator[Intake]:
@@ -115,22 +125,35 @@ class Reading:
     def _take(self, found: Found, *, ask: bool = True) -> Intake:
         intake = Intake(found)
         try:
-            intake.hash = content_hash(found.path)
+            self._look(intake, ask=ask)
+        except Unreadable as error:
+            intake.why = error.why
         except FileNotFoundError:
             intake.gone = True
         except OSError as error:
             intake.why, intake.passing = f"cannot be opened: {error.strerror or error}", True
         else:
-            intake.same = ask and self.is_known(found.path, intake.hash)
             if not intake.same:
                 self._read(intake)
         return intake
 
-    def _read(self, intake: Intake) -> None:
-        from sensorium.readers.registry import Source, read
+    def _look(self, intake: Intake, *, ask: bool) -> None:
+        """Hash a file of a kind that is read; others may be very large. OSError when it cannot be opened."""
+        from sensorium.readers.registry import Source, find
 
+        path = intake.found.path
+        with open(path, "rb"):  # noqa: PTH123 - the readers' own refusal would not say whether it is for good
+            intake.source = Source.from_path(path)
+        if find(intake.source) is not None:
+            intake.hash = content_hash(path, self.stop)
+            intake.same = ask and self.is_known(path, intake.hash)
+
+    def _read(self, intake: Intake) -> None:
+        from sensorium.readers.registry import read
+
+        assert intake.source is not None
         try:
-            intake.kind, parts = read(Source.from_path(intake.found.path), self.limits)
+            intake.kind, parts = read(intake.source, self.limits)
             stream = (part for part in parts if part.modality in self.encoder.modalities)
             intake.rows = self.prepare(stream)
         except Unreadable as error:

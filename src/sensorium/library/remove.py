@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensorium.core.errors import SourceMissing
 from sensorium.library.query import absolute
-from sensorium.library.scan import is_under, known_items
+from sensorium.library.scan import known_items, with_parents
 from sensorium.library.snapshots import drop_snapshots, settle
 
 if TYPE_CHECKING:
@@ -24,21 +23,21 @@ def chosen(session: Session, what: Sequence[Named]) -> tuple[list[int], list[str
     SourceMissing when one means nothing here.
     """
     known = known_items(session.store.items())
-    skipped = session.store.skipped()["path"].to_pylist()
-    ids: set[int] = set()
-    paths: set[str] = set()
-    for one in what:
-        if isinstance(one, int):
-            found, files = {k.id for k in known if k.id == one}, set[str]()
-        else:
-            roots = [Path(absolute(one))]
-            found = {k.id for k in known if is_under(k.path, roots)}
-            files = {path for path in skipped if is_under(path, roots)}
-        if not found and not files:
+    items: dict[int | str, set[int]] = {}
+    files: dict[str, set[str]] = {}
+    for item in known:
+        names: list[int | str] = [item.id, *with_parents(item.path)]
+        for key in names:
+            items.setdefault(key, set()).add(item.id)
+    for path in session.store.skipped()["path"].to_pylist():
+        for folder in with_parents(path):
+            files.setdefault(folder, set()).add(path)
+    keys: list[int | str] = [one if isinstance(one, int) else absolute(one) for one in what]
+    for one, key in zip(what, keys, strict=True):
+        if key not in items and key not in files:
             raise SourceMissing(f"{one} is not in the library {session.store.path}: `sensorium search` shows what is")
-        ids |= found
-        paths |= files
-    return sorted(ids), sorted(paths)
+    ids = set().union(*(items.get(key, ()) for key in keys))
+    return sorted(ids), sorted(set().union(*(files.get(str(key), ()) for key in keys)))
 
 
 def remove(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,8 +41,8 @@ class Known:
 
 def roots_of(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
     """Absolute paths that exist, without those that lie within another of them; SourceMissing otherwise."""
-    absolute = sorted({local_path(p) for p in paths})
-    return [p for p in absolute if not any(other in p.parents for other in absolute)]
+    absolute = {str(local_path(p)) for p in paths}
+    return [Path(p) for p in sorted(absolute) if not any(q in absolute for q in islice(with_parents(p), 1, None))]
 
 
 def file_at(path: str) -> Found | None:
@@ -103,9 +104,17 @@ def _is_library(folder: os.DirEntry[str]) -> bool:
     return folder.name.endswith(".library") or all(os.path.exists(name) for name in inside)  # noqa: PTH110 - raises not
 
 
-def is_under(path: str, roots: Iterable[Path]) -> bool:
-    """Whether a path is one of the roots or lies within one."""
-    return any(path == (r := str(root)) or path.startswith(r.rstrip(os.sep) + os.sep) for root in roots)
+def with_parents(path: str) -> Iterator[str]:
+    """The absolute path, then the folders that it lies in, up to the root."""
+    yield path
+    while (parent := os.path.dirname(path)) != path:  # noqa: PTH120 - hot, and paths are strings here
+        yield parent
+        path = parent
+
+
+def is_under(path: str, roots: Container[str]) -> bool:
+    """Whether an absolute path is one of the roots or lies within one; as quick with many roots as with one."""
+    return any(folder in roots for folder in with_parents(path))
 
 
 def known_items(table: pa.Table) -> list[Known]:

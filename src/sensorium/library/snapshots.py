@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sensorium.indexes.files import IndexDamaged, Snapshot, read_snapshot, write_snapshot
+from sensorium.indexes.files import POINTER, IndexDamaged, Snapshot, read_snapshot, write_snapshot
 from sensorium.library.rows import Arrays, Catalog, LiveView, Rows
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def _kept(session: Session, space: str) -> LiveView | None:
         snapshot = read_snapshot(folder, verify=_size(folder) < VERIFIED_BELOW)
         return _view_of(snapshot, space, session.store.settings.spaces[space].dimension)
     except IndexDamaged as damage:
-        if any(folder.glob("*")):
+        if (folder / POINTER).exists():  # else none was ever finished
             session.notes.append(f"the index was damaged ({damage}) and has been built again from the store")
         return None
 
