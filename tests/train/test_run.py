@@ -13,9 +13,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install 'sensorium[train]'")
 
-from sensorium.train import distill, run, tune
+from sensorium.train import distill, polish, run, tune
 from sensorium.train.distill import DistillPlan
 from sensorium.train.networks import ImageBackbone
+from sensorium.train.polish import PolishPlan
 from sensorium.train.run import NEEDED, PLANS, STAGES, Run, read_recipe
 from sensorium.train.space import SpacePlan
 from sensorium.train.students import StudentPlan
@@ -32,6 +33,7 @@ def test_every_committed_run_file_builds_all_its_plans(path, tmp_path):
     plans = {name: planned.plan(name, kind) for name, kind in PLANS.items()}
     assert {name: type(plan) for name, plan in plans.items()} == {
         "space": SpacePlan, "text": StudentPlan, "audio": StudentPlan, "distill": DistillPlan, "tune": TunePlan,
+        "polish": PolishPlan,
     }  # fmt: skip
     for name, section in tomllib.loads(path.read_text()).items():
         if name in PLANS:
@@ -74,6 +76,7 @@ version = "0"
 dimension = 256
 licence = "Apache-2.0"
 storage = "float16"
+side = 64
 [tokens]
 vocabulary = 400
 longest = 24
@@ -101,6 +104,12 @@ minutes = 0.05
 captioned = 2
 labelled = 2
 report_every = 1
+[polish]
+minutes = 0.05
+captioned = 2
+labelled = 2
+compiled = false
+report_every = 1
 """
 
 
@@ -114,6 +123,7 @@ def command(tiny_root, tiny_work, tmp_path, monkeypatch, ticking):
     monkeypatch.setenv("SENSORIUM_DATA", str(tiny_root))
     ticking(distill)
     ticking(tune)
+    ticking(polish)
     work, recipe = shutil.copytree(tiny_work, tmp_path / "work"), tmp_path / "tiny.toml"
     (tmp_path / "card.md").write_text("# tiny\n")
     recipe.write_text(TINY.format(card=tmp_path / "card.md"))
@@ -131,7 +141,7 @@ def test_all_stages_give_a_bundle_and_its_figures_and_are_not_done_twice(command
 
     done = [line.removeprefix("stage ") for line in capsys.readouterr().out.splitlines()]
     assert done == [stage for stage in STAGES if stage not in ("texts", "sounds")]
-    for stage, lines in (("text", 2), ("audio", 2), ("distill", 1), ("tune", 2)):
+    for stage, lines in (("text", 2), ("audio", 2), ("distill", 1), ("tune", 2), ("polish", 2)):
         assert len((work / f"{stage}.jsonl").read_text().splitlines()) == lines, stage
     figures = json.loads((tmp_path / "tiny.json").read_text())
     assert figures == json.loads((work / "figures.json").read_text())

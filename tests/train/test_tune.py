@@ -108,5 +108,5 @@ def test_averages_keep_their_share_of_floats_and_copy_counts():
     with torch.no_grad():
         live.weight.fill_(3.0)
         live.num_batches_tracked.fill_(9)
-    module._average((average,), (live,), keep=0.75)
+    module.average_weights(average, live, keep=0.75)
     assert average.weight.tolist() == [1.5, 1.5] and average.num_batches_tracked == 9

@@ -55,16 +55,6 @@ def halve(path: Path) -> None:
     onnx.save(model, str(path))
 
 
-def centre(head: torch.nn.Module, vectors: torch.Tensor) -> None:
-    """Move a tower's output so that the mean of `vectors` (n, d), which it gave, is the origin.
-
-    The gap between modalities is mostly a shift (Liang et al. 2022, Mind the Gap): with it gone, their clouds lie upon
-    each other.
-    """
-    with torch.no_grad():
-        head.down.bias -= vectors.mean(0)
-
-
 def unrelated(a: NDArray[np.float32], b: NDArray[np.float32], seed: int = 0) -> dict[str, float]:
     """Mean and deviation of the cosine of random pairs of rows of a and b; of two different rows if a is b."""
     rng = np.random.default_rng(seed)

@@ -1,7 +1,8 @@
 """Trains a small bundle from a run file: `python -m sensorium.train.run recipes/starter.toml --work work/starter`.
 
 Stages in order, each skipped when its output lies in the work folder, so that a stop costs at most a stage (the rounds
-and the distillation go on where they were): texts, sounds, rounds, space, text, audio, distill, tune, export, examine.
+and the distillation go on where they were): texts, sounds, rounds, space, text, audio, distill, tune, polish, export,
+examine.
 What the loops say of themselves goes into `STAGE.jsonl` in the work folder, the figures also beside the run file.
 """
 
@@ -25,6 +26,7 @@ from sensorium.train.hearing import SoundTeacher, make_sound_rounds
 from sensorium.train.minilm import MiniLM
 from sensorium.train.networks import AudioTower, ImageBackbone, ImageTower, TextTower
 from sensorium.train.pack import Towers, pack
+from sensorium.train.polish import PolishPlan, polish
 from sensorium.train.rounds import make_round
 from sensorium.train.space import Corpus, SpacePlan, TeacherHeads, train_space
 from sensorium.train.students import StudentPlan, Tokens, train_audio, train_text
@@ -34,7 +36,7 @@ from sensorium.train.vit import VitTeacher
 
 # What a run file says, by section: these must be there with all their keys, beside `card`, the path of the card's text,
 NEEDED = {
-    "bundle": {"name", "version", "dimension", "licence", "storage"},
+    "bundle": {"name", "version", "dimension", "licence", "storage", "side"},
     "tokens": {"vocabulary", "longest"},
     "sounds": {"rounds"},
     "rounds": {"count"},
@@ -46,11 +48,12 @@ PLANS: dict[str, type[Any]] = {
     "audio": StudentPlan,
     "distill": DistillPlan,
     "tune": TunePlan,
+    "polish": PolishPlan,
 }
 STAGES = {
     "texts": "texts_minilm.npy", "sounds": "sounds_train/logits.npy", "rounds": None, "space": "heads.pt",
     "text": "text.pt", "audio": "audio.pt", "distill": "distill.done", "tune": "tuned.pt",
-    "export": "bundle/bundle.json", "examine": "figures.json",
+    "polish": "polished.pt", "export": "bundle/bundle.json", "examine": "figures.json",
 }  # fmt: skip
 
 _Plan = TypeVar("_Plan")
@@ -154,10 +157,21 @@ class Run:
                            self.plan("tune", TunePlan), self.log("tune"))  # fmt: skip
         torch.save({"image": image.state_dict(), "text": read.state_dict()}, self.work / "tuned.pt")
 
+    def polish(self) -> None:
+        """The picture tower once more, on crops that are never the same."""
+        corpus, text, tower = self.corpus(), self.text_tower(), ImageTower(ImageBackbone())
+        tuned = torch.load(self.work / "tuned.pt", weights_only=True)
+        text.load_state_dict(tuned["text"])
+        tower.load_state_dict(tuned["image"])
+        tower.to(memory_format=torch.channels_last)
+        image = polish(corpus, self.heads(), tower, text, self.tokens(corpus.texts), self.plan("polish", PolishPlan),
+                       self.log("polish"))  # fmt: skip
+        torch.save({"image": image.state_dict(), "text": text.state_dict()}, self.work / "polished.pt")
+
     def towers(self) -> Towers:
         """The finished towers."""
         towers = Towers(self.text_tower(), ImageTower(ImageBackbone()), AudioTower())
-        tuned = torch.load(self.work / "tuned.pt", weights_only=True)
+        tuned = torch.load(self.work / "polished.pt", weights_only=True)
         towers.text.load_state_dict(tuned["text"])
         towers.image.load_state_dict(tuned["image"])
         towers.audio.load_state_dict(torch.load(self.work / "audio.pt", weights_only=True))

@@ -124,7 +124,8 @@ def tune(corpus: Corpus, heads: TeacherHeads, rounds: Rounds, tower: ImageTower,
         torch.nn.utils.clip_grad_norm_(everything, 5.0)
         optimizer.step()
         step += 1
-        _average(averages, (tower, text), min(plan.average, step / (step + 10)))
+        for average, live in zip(averages, (tower, text), strict=True):
+            average_weights(average, live, min(plan.average, step / (step + 10)))
         recent.append(loss.item())
         if step % plan.report_every == 0:
             report(log, step=step, progress=progress, loss=float(np.mean(recent)))
@@ -132,12 +133,11 @@ def tune(corpus: Corpus, heads: TeacherHeads, rounds: Rounds, tower: ImageTower,
     return averages[0].eval(), averages[1].eval()
 
 
-def _average(averages: tuple[torch.nn.Module, ...], live: tuple[torch.nn.Module, ...], keep: float) -> None:
-    """Exponential moving average of weights and batch-norm statistics."""
+def average_weights(average: torch.nn.Module, live: torch.nn.Module, keep: float) -> None:
+    """Exponential moving average of weights and batch-norm statistics, into `average`."""
     with torch.no_grad():
-        for average, module in zip(averages, live, strict=True):
-            for a, m in zip(average.state_dict().values(), module.state_dict().values(), strict=True):
-                if a.is_floating_point():
-                    a.lerp_(m, 1 - keep)
-                else:
-                    a.copy_(m)
+        for a, m in zip(average.state_dict().values(), live.state_dict().values(), strict=True):
+            if a.is_floating_point():
+                a.lerp_(m, 1 - keep)
+            else:
+                a.copy_(m)
