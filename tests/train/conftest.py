@@ -186,7 +186,14 @@ def tiny_recipe(tmp_path):
     """A run file as a dict, for the sizes of the tiny work folder."""
     card = tmp_path / "card.md"
     card.write_text("# tiny\n\nFor tests.\n", encoding="utf-8")
-    bundle = {"name": "tiny", "version": "0", "dimension": 256, "licence": "Apache-2.0", "storage": "float16"}
+    bundle = {
+        "name": "tiny",
+        "version": "0",
+        "dimension": 256,
+        "licence": "Apache-2.0",
+        "storage": "float16",
+        "side": 64,
+    }
     return {"card": str(card), "bundle": bundle, "tokens": TOKENS, "sounds": {"rounds": 2}, "rounds": {"count": 2}}
 
 

@@ -15,9 +15,9 @@ from sensorium.encoders.bundle import write_bundle
 from sensorium.encoders.onnx import OnnxEncoder
 from sensorium.encoders.pixels import prepare_pixels
 from sensorium.encoders.sound import log_mel
-from sensorium.train.export import centre, export, halve, unrelated
+from sensorium.train.export import export, halve, unrelated
 from sensorium.train.hearing import FRONT_END, RATE
-from sensorium.train.networks import AudioTower, Head, ImageBackbone, ImageTower, TextTower
+from sensorium.train.networks import AudioTower, ImageBackbone, ImageTower, TextTower
 from sensorium.train.students import Tokens
 
 TEXTS = ["a", "a dog on the beach", "", "loud rain on water " * 30, "naïve café 日本語"]
@@ -110,18 +110,6 @@ def test_halving_twice_changes_nothing(bundle, tmp_path):
     before = {t.name for t in onnx.load(str(path)).graph.initializer}
     halve(path)
     assert {t.name for t in onnx.load(str(path)).graph.initializer} == before
-
-
-@torch.no_grad()
-def test_centring_moves_the_mean_to_the_origin_and_nothing_else():
-    torch.manual_seed(0)
-    head, x = Head(16, 8).eval(), torch.randn(50, 16)
-    before = head(x)
-    centre(head, before)
-
-    after = head(x)
-    assert before.mean(0).abs().max() > 0.01 and after.mean(0).abs().max() < 1e-6
-    assert torch.allclose(after - after[:1], before - before[:1], atol=1e-6)
 
 
 def test_cosines_of_unrelated_pairs_by_hand():

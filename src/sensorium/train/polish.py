@@ -1,4 +1,4 @@
-"""The last stage of the image tower: crops that were never seen before, against what its teacher sees in the whole picture.
+"""The image tower once more: crops never seen before, against what its teacher sees in the whole picture.
 
 The rounds of crops on disk are few, and a network that sees them often learns them by heart: on flickr8k the teacher's
 class token was met with a squared error of 0.43 on training pictures and 0.73 on dev. Here every crop is new. The text
@@ -79,11 +79,11 @@ def fresh_crops(pictures: torch.Tensor, side: int, generator: torch.Generator) -
     return x.masked_fill(hidden, 0.0).contiguous(memory_format=torch.channels_last)
 
 
-@torch.no_grad()
 def read_all(text: TextTower, tokens: Tokens, rows: np.ndarray) -> torch.Tensor:
     """The frozen text tower's vectors of these texts, (n, d)."""
     batches = (rows[i : i + 128] for i in range(0, len(rows), 128))
-    return torch.cat([text(*tokens.batch(b)) for b in batches])
+    with torch.no_grad():
+        return torch.cat([text(*tokens.batch(b)) for b in batches])
 
 
 def polish(corpus: Corpus, heads: TeacherHeads, tower: ImageTower, text: TextTower, tokens: Tokens, plan: PolishPlan,
