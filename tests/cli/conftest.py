@@ -82,6 +82,9 @@ def script(monkeypatch):
             self.record("remove", targets, options)
             return script.removed
 
+        def compact(self, **options):
+            self.record("compact", (), options)
+
         def status(self):
             self.record("status", (), {})
             return status_of(self.path)

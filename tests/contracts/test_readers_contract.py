@@ -12,7 +12,7 @@ from PIL import Image
 from sensorium.core.types import Part
 from sensorium.readers import audio, image, text
 from sensorium.readers.contract import Limits
-from sensorium.testing.files import encoded, picture, tone, wav
+from sensorium.testing.media import encoded, picture, tone, wav
 from sensorium.testing.readers import (
     ReaderContract,
     check_accepts,

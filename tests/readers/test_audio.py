@@ -13,7 +13,7 @@ from sensorium.core.errors import Unreadable
 from sensorium.core.types import Place
 from sensorium.readers.audio import holds_only_sound, reader, windows
 from sensorium.readers.registry import Limits, Source, read
-from sensorium.testing.files import tone, wav
+from sensorium.testing.media import tone, wav
 from sensorium.testing.readers import WatchedSource
 
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from sensorium.readers.colour import to_rgb
-from sensorium.testing.files import encoded, picture
+from sensorium.testing.media import encoded, picture
 
 RED, WHITE, BLACK = [255, 0, 0], [255, 255, 255], [0, 0, 0]
 

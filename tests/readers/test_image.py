@@ -13,7 +13,7 @@ from PIL import ExifTags, Image
 from sensorium.core.errors import Unreadable
 from sensorium.readers.image import reader
 from sensorium.readers.registry import Limits, Source
-from sensorium.testing.files import encoded, picture
+from sensorium.testing.media import encoded, picture
 
 # How the camera stores the scene R (height h, width w) under each orientation, from the EXIF specification: which
 # side of the scene is row 0 and which is column 0.

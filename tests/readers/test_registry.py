@@ -13,7 +13,7 @@ from sensorium.core.errors import Unreadable
 from sensorium.core.types import Part
 from sensorium.readers import registry
 from sensorium.readers.registry import Limits, Source, find, read, registered
-from sensorium.testing.files import encoded, picture, tone, wav
+from sensorium.testing.media import encoded, picture, tone, wav
 
 FILES = {"text": b"some words", "image": encoded(picture()), "audio": wav(tone())}
 

@@ -11,7 +11,7 @@ import pytest
 from sensorium.core.errors import Unreadable
 from sensorium.readers.registry import Source
 from sensorium.readers.sniff import sniff
-from sensorium.testing.files import encoded, picture, tone
+from sensorium.testing.media import encoded, picture, tone
 
 MP3_FRAME = bytes.fromhex("fffb9064") + bytes(413)  # MPEG 1 layer III, 128 kbit/s, 44.1 kHz: 417 bytes
 PICTURES = {"PNG": "png", "JPEG": "jpeg", "WEBP": "webp", "GIF": "gif", "BMP": "bmp", "TIFF": "tiff", "AVIF": "avif",
