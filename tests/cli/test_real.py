@@ -134,3 +134,13 @@ def read_terminal(descriptor):
         return os.read(descriptor, 65536)
     except OSError:
         return b""
+
+
+@pytest.mark.parametrize(
+    "verb", [("add",), ("search", "--file"), ("search", "cat", "--and"), ("search", "cat", "--in")]
+)
+def test_a_url_is_refused_as_it_was_given(shell, verb):
+    shell("add", "things")
+    refused = shell(*verb, "https://example.org/cat.jpg")
+    assert refused.returncode == 1 and refused.stderr.count("\n") == 1
+    assert "https://example.org/cat.jpg is not a file on this machine: nothing is fetched" in refused.stderr

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _WEIGHT = re.compile(r"^(\d+(?:\.\d+)?|\.\d+):(?=.)", re.DOTALL)
-_URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_URL = re.compile(r"^[a-z][a-z0-9+.-]+:/+", re.IGNORECASE)  # one slash is what a Path makes of two
 _PATH_LIKE = re.compile(r"^(~|\.{1,2})?[/\\]|^~$")
 _ENDINGS = "jpe?g png webp gif bmp tiff? wav mp3 flac ogg opus m4a aac txt md rst pdf html? xml mp4 mov mkv"
 _ENDING = re.compile(rf"^\S+\.({'|'.join(_ENDINGS.split())})$", re.IGNORECASE)
@@ -84,7 +84,8 @@ def local_path(text: str | os.PathLike[str]) -> Path:
     """An absolute path on this machine; SourceMissing for URLs and for what does not exist or may not be looked at."""
     said = os.fspath(text)
     if _URL.match(said):
-        raise SourceMissing(f"{said} is not a file on this machine: nothing is fetched; download it and give its path")
+        url = re.sub(":/+", "://", said, count=1)
+        raise SourceMissing(f"{url} is not a file on this machine: nothing is fetched; download it and give its path")
     path = Path(absolute(said))
     try:
         path.stat()
