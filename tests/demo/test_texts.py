@@ -23,9 +23,8 @@ def test_each_is_short_and_plain(text):
 
 
 def test_the_program_among_them_is_python():
-    for text in TEXTS:
-        if text.name.endswith(".py"):
-            ast.parse(text.read_text(encoding="utf-8"))
+    programs = [text for text in TEXTS if text.name.endswith(".py")]
+    assert programs and all(ast.parse(text.read_text(encoding="utf-8")).body for text in programs)
 
 
 def test_headings_of_restructuredtext_are_underlined_to_their_end():
