@@ -1,7 +1,9 @@
-"""Between every two modalities the right item outranks more than twenty others of its kind, on held-out files.
+"""Between every two modalities the right item outranks more than twenty others of its kind.
 
 One file of each class of the held-out parts of ESC-50 (50 sounds), Caltech-101 (100 pictures) and the pictures of sound
-sources (39), through the real readers, the real store and the real search.
+sources (39; this set is drawn from others, so that some of its held-out photos do train under another set's name),
+through the real readers, the real store and the real search. The queries are examples, not a measure: that is
+`recipes/starter.json`.
 """
 
 from __future__ import annotations
