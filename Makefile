@@ -7,7 +7,7 @@ TOOLS := .venv/.tools
 DIR ?=
 export DIR
 
-.PHONY: setup demo test lint bench
+.PHONY: setup demo test lint bench fuzz
 
 setup: $(READY)
 
@@ -42,3 +42,9 @@ lint: $(TOOLS)
 
 bench: $(TOOLS)
 	@set -e; for script in $$(grep -l __main__ benchmarks/*.py); do echo "$$script"; $(BIN)/python "$$script"; done
+
+# ten minutes a reader, or FUZZ_SECONDS; READER=html for one of them. All of them: the long files are read first.
+fuzz: $(TOOLS)
+	-$(BIN)/python -m pip install --quiet --group fuzz
+	$(if $(READER),,SENSORIUM_SLOW=1 $(BIN)/python -m pytest tests/badinput/test_long.py)
+	$(BIN)/python tests/fuzz/run.py --seconds $(or $(FUZZ_SECONDS),600) $(READER)

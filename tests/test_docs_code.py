@@ -24,7 +24,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")),
+             *sorted((ROOT / "examples").rglob("README.md"))]  # fmt: skip
 NOT_SHOWN_AS_CODE = {"text", "toml", "json", "makefile", "html", "yaml", "sql"}
 FENCE = re.compile(r"(?:<!-- not run: (?P<why>[^\n]*?) -->\n+)?^```(?P<language>\S*)\n(?P<code>.*?)^```$", re.M | re.S)
 SAME = doctest.OutputChecker()

@@ -15,6 +15,7 @@ from sensorium import Library, Text
 from sensorium.core.errors import SourceMissing, Unreadable
 from sensorium.library import add as add_file
 from sensorium.library import intake
+from sensorium.readers.contract import Limits
 from sensorium.store.lock import writing_now
 from sensorium.testing.bundles import tiny_bundle
 from sensorium.testing.files import Files
@@ -176,27 +177,28 @@ def test_an_item_whose_file_became_unreadable_is_missing_until_it_is_readable(li
     assert states(library) == {"a.png": (1, "present")} and table_of(library.path, "skipped") == []
 
 
-def test_a_text_damaged_beyond_its_first_parts_is_one_skip_and_the_run_goes_on(library, files, monkeypatch):
-    from sensorium.readers import registry
-
-    files.fill(texts=2, pictures=0, sounds=0)
-    honest = registry.read
-
-    def torn(source, limits):
-        kind, parts = honest(source, limits)
-
-        def some():
-            for number, part in enumerate(parts):
-                if number == 66:
-                    raise Unreadable("torn in the middle")
-                yield part
-
-        return kind, some()
-
-    monkeypatch.setattr(registry, "read", torn)
+def test_a_file_damaged_beyond_its_first_parts_is_one_skip_and_the_run_goes_on(library, files, plugin):
+    files.fill(texts=2, pictures=0, sounds=0, long=False)
+    files.text("texts/torn.rst", "\n".join([*["say one more"] * 66, "refuse torn in the middle"]))
     report = library.add(files.folder / "texts")
     assert counts(report) == {"added": 2, "skipped": 1} and report.skipped[0].why == "torn in the middle"
     assert sorted(item["id"] for item in library.items().to_pylist()) == [1, 2]
+
+
+def test_a_decoder_that_dies_hangs_or_eats_memory_costs_one_file(library, files, plugin):
+    """Many files at once, so that workers die while others are at work, and the order stays."""
+    files.fill(texts=9, pictures=6, sounds=3, long=False)
+    deeds = {
+        "a": "crash now", "b": "signal 9", "c": "leave at once", "d": "hang 600", "e": "eat 9000", "f": "fail badly",
+        "g": "\n".join(["say on"] * 50 + ["signal 11"]), "h": "print something",
+    }  # fmt: skip
+    for name, deed in deeds.items():
+        files.text(f"{name}.rst", deed)
+    report = library.add(files.folder, limits=Limits(stall_seconds=1.5))
+    assert counts(report) == {"added": 18 + 1, "skipped": 7}
+    assert [Path(skip.path).stem for skip in report.skipped] == list("abcdefg")
+    assert all(len(skip.why) < 200 and "\n" not in skip.why for skip in report.skipped)
+    assert counts(library.add(files.folder)) == {"unchanged": 19, "skipped": 7}
 
 
 def test_a_file_that_may_not_be_opened_is_tried_again_and_its_item_stays(library, files, monkeypatch):
@@ -235,8 +237,9 @@ def test_a_file_that_vanishes_while_it_is_read_is_no_skip(library, files, monkey
     assert states(library) == {"a.txt": (1, "missing"), "b.txt": (2, "present")}
 
 
-def test_a_file_of_no_kind_that_is_read_is_not_hashed_for_it_may_be_huge(library, files, monkeypatch):
+def test_a_huge_file_of_no_kind_that_is_read_is_not_hashed(library, files, monkeypatch):
     monkeypatch.setattr(intake, "content_hash", None)
+    monkeypatch.setattr(intake, "HASHED_ANYWAY", 1000)
     files.bytes("film.bin", bytes(range(256)) * 100)
     assert counts(library.add(files.folder)) == {"skipped": 1}
 

@@ -189,7 +189,7 @@ TRIES = {
 @pytest.mark.parametrize("event", TRIES)
 def test_every_way_to_a_network_is_refused_and_noted(event):
     code = (
-        "from sensorium.library.offline import refuse_connections\nattempts = refuse_connections()\n"
+        "from sensorium.readers.confinement import refuse_connections\nattempts = refuse_connections()\n"
         f"try:\n    {TRIES[event]}\nexcept OSError:\n    print(attempts[0].split()[0])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
@@ -212,7 +212,7 @@ def test_a_proof_that_cannot_be_run_is_not_well(monkeypatch, tmp_path):
 
 def test_the_network_is_left_where_the_system_lets_it():
     code = (
-        "from sensorium.library.offline import leave_network\n"
+        "from sensorium.readers.confinement import leave_network\n"
         "print(leave_network(), open('/proc/self/net/dev').read().count(':'))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

@@ -35,8 +35,8 @@ def parts_of():
 def pixels_of(parts_of):
     """The pixels of a picture, as signed numbers that can be subtracted."""
 
-    def pixels(what, **limits):
-        (part,) = parts_of(what, **limits)
+    def pixels(what, name="-", **limits):
+        (part,) = parts_of(what, name, **limits)
         assert part.modality == "image"
         return part.content.astype(int)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import wave
 
 import av
@@ -13,7 +14,8 @@ from sensorium.core.errors import Unreadable
 from sensorium.core.types import Place
 from sensorium.readers.audio import holds_only_sound, reader, windows
 from sensorium.readers.registry import Limits, Source, read
-from sensorium.testing.media import tone, wav
+from sensorium.readers.tags import iso_date, tags_of
+from sensorium.testing.media import encoded, picture, tone, wav
 from sensorium.testing.readers import WatchedSource
 
 
@@ -118,6 +120,64 @@ def test_tags_of_real_files(parts_of, media):
     assert part.attributes["title"] == "Simply Juvenile"
     assert part.attributes["artist"] == "AbBaby"
     assert parts_of(media / "audio/music-metadata__testcase.opus")[0].attributes["date"] == "2023"
+
+
+@pytest.mark.parametrize(
+    ("codec", "form"), [("flac", "flac"), ("libmp3lame", "mp3"), ("libopus", "ogg"), ("aac", "ipod")]
+)
+def test_tags_are_the_same_in_every_format(parts_of, codec, form):
+    said = {
+        "title": "A tune",
+        "artist": "Nobody",
+        "album": "Nothing",
+        "genre": "Folk",
+        "date": "2004-05-01",
+        "track": "3/12",
+    }
+    found = dict(parts_of(compressed(tone(440, 1.5, 48000), codec, form, **said))[0].attributes)
+    assert found.pop("seconds") == pytest.approx(1.5, abs=0.1)
+    assert found == {**said, "track": 3}
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [("2004", "2004"), ("2004-05", "2004-05"), ("2004-05-01", "2004-05-01"), ("20040501", "2004-05-01"),
+     ("2004/05/01", "2004-05-01"), ("2004-05-01T07:30:00Z", "2004-05-01T07:30:00"), ("May 2004", "2004"), ("", ""),
+     ("2004-05-01 07:30", "2004-05-01T07:30"), ("2004-13-01", "2004"), ("soon", ""), ("0000", ""), ("12345", "")],
+)  # fmt: skip
+def test_dates_are_iso_8601(said, expected):
+    assert iso_date(said) == expected
+
+
+def test_a_track_is_a_number_or_nothing():
+    for said, expected in (("7", 7), ("07", 7), ("3/12", 3), (" 4", 4), ("A1", None), ("", None), ("123456", None)):
+        assert tags_of({"TRACK": said}).get("track") == expected
+
+
+def with_cover(file, pixels, kind=3):
+    """A FLAC with a picture: its block goes after the one that comes first."""
+    data = encoded(pixels, "PNG")
+    block = struct.pack(">II", kind, 9) + b"image/png" + struct.pack(">IIIIII", 0, 64, 48, 24, 0, len(data)) + data
+    rest = bytes([file[4] & 0x7F]) + file[5:42]
+    last = file[4] & 0x80
+    return file[:4] + rest + bytes([6 | last]) + len(block).to_bytes(3, "big") + block + file[42:]
+
+
+def test_a_cover_is_the_preview_of_the_first_part_and_no_part(parts_of):
+    plain = compressed(tone(440, 12, 48000), "flac", "flac")
+    parts = parts_of(with_cover(plain, picture()))
+    assert [part.modality for part in parts] == ["audio"] * 3
+    assert (parts[0].preview == picture()).all()
+    assert parts[1].preview is None
+    broken = with_cover(plain, picture()).replace(b"IHDR", b"IHDX")
+    assert [part.preview for part in parts_of(broken)] == [None] * 3
+
+
+def test_covers_of_real_files(parts_of, media):
+    for name in ("file-type__fixture-id3v2.flac", "file-type__fixture-id3v2.aac"):
+        first = parts_of(media / "audio" / name)[0]
+        assert first.preview.shape == (325, 325, 3)
+        assert first.attributes["track"] == 2
 
 
 def test_a_stream_cut_short_gives_the_windows_before_the_cut(parts_of):

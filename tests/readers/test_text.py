@@ -40,7 +40,7 @@ def test_the_encoding_makes_no_difference(parts_of, encoding):
 
 
 def test_shift_jis_from_a_real_file(parts_of, media):
-    (part,) = parts_of(media.parent / "documents/office/markitdown__test_mskanji.csv")
+    (part,) = parts_of((media.parent / "documents/office/markitdown__test_mskanji.csv").read_bytes())
     assert part.content.splitlines()[1] == "佐藤太郎,30,東京"
 
 

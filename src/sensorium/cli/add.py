@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sensorium.cli import output
 from sensorium.cli.options import examples, flag, opened
+from sensorium.library.memory import parse_memory
+from sensorium.readers.contract import Limits
 
 if TYPE_CHECKING:
     from sensorium.core.types import AddReport
@@ -18,8 +21,15 @@ EXAMPLES = examples(
     ("sensorium add --dry-run ~/Pictures", "how many files that would be, and how large"),
     ("sensorium --library photos add ~/Pictures", "into a library of its own"),
     ("sensorium add --json ~/Pictures", "the report for another program"),
+    ("sensorium add --memory 4GB ~/Films", "with more memory: more files at a time, and larger ones"),
 )
 _SHOWN_SKIPS = 10
+_LIMITS = "What a file may take"
+_DEFAULTS = Limits()
+
+
+def _limit(name: str, default: float, help: str) -> Any:
+    return typer.Option(name, help=help, metavar="N", min=1, show_default=f"{int(default):,}", rich_help_panel=_LIMITS)
 
 
 def add(
@@ -30,10 +40,30 @@ def add(
         float, typer.Option(help="Wait so many seconds for another writer.", metavar="SECONDS", min=0)
     ] = 0.0,
     as_json: Annotated[bool, flag("--json", help="Print the report as one line of JSON.")] = False,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            help="How much memory all processes together may take, as in 1.5GB.",
+            metavar="SIZE",
+            show_default="1.5GB, more with many cores",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = None,
+    max_seconds: Annotated[float, _limit("--max-seconds", _DEFAULTS.max_seconds, "Seconds, in all.")] = (
+        _DEFAULTS.max_seconds
+    ),
+    max_pixels: Annotated[int, _limit("--max-pixels", _DEFAULTS.max_pixels, "Pixels of a picture.")] = (
+        _DEFAULTS.max_pixels
+    ),
+    max_parts: Annotated[int, _limit("--max-parts", _DEFAULTS.max_parts, "Parts; the rest is left out.")] = (
+        _DEFAULTS.max_parts
+    ),
 ) -> None:
     """Add files and folders, or bring them up to date."""
+    limits = replace(_DEFAULTS, max_seconds=max_seconds, max_pixels=max_pixels, max_parts=max_parts)
+    most = None if memory is None else parse_memory(memory)
     with opened(ctx, create=True) as library:
-        report = library.add(*paths, wait=wait, dry_run=dry_run, on_wait=output.say)
+        report = library.add(*paths, wait=wait, dry_run=dry_run, on_wait=output.say, memory=most, limits=limits)
     if as_json:
         output.answer_json(report.to_json())
         return

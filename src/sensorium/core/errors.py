@@ -12,6 +12,8 @@ SensoriumError              what a caller catches; `str(error)` is one line: wha
 |-- SpaceMismatch           vectors of one space were asked with another's encoder
 |-- BadQuery                a query that cannot be understood (term, kind, metric, k)
 |-- BadWhere                a `where` expression that SQL cannot read
+|-- BadMemory               an amount of memory that cannot be understood, or is too little
+|-- BadTable                a table that is none, or lacks a column that it was said to have
 |-- SourceMissing           a file or folder that the caller named does not exist or is not local
 `-- Unreadable              a file that its reader cannot read (the pipeline records it as Skipped)
 """
@@ -65,6 +67,14 @@ class BadQuery(SensoriumError):
 
 class BadWhere(SensoriumError):
     """The `where` expression is not SQL over the items table."""
+
+
+class BadMemory(SensoriumError):
+    """The amount of memory cannot be understood, or is too little to work with."""
+
+
+class BadTable(SensoriumError):
+    """What was given as a table is none, or its columns are not as the caller says."""
 
 
 class SourceMissing(SensoriumError):

@@ -45,7 +45,7 @@ class Place:
         if self.page is not None:
             said.append(f"page {self.page}")
         if self.section:
-            said.append(f"#{self.section}")
+            said.append(self.section if "/" in self.section or "#" in self.section else f"#{self.section}")
         if self.seconds is not None:
             said.append(f"{clock(self.seconds[0])}-{clock(self.seconds[1])}")
         if self.lines is not None:
@@ -81,13 +81,15 @@ class Audio:
 class Part:
     """A piece of an item that can be embedded.
 
-    `content` is a str for text, RGB pixels uint8 (height, width, 3) for image, an `Audio` for audio.
+    `content` is a str for text, RGB pixels uint8 (height, width, 3) for image, an `Audio` for audio. `preview`, RGB
+    pixels too, shows a part whose content is no picture: the page under a passage, the film's frame under its sound.
     """
 
     modality: Modality
     content: Any
     place: Place = Place()
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    preview: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, slots=True)

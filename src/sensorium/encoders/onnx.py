@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from threading import Lock
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as faults
 
-from sensorium.core.errors import BadQuery, BundleDamaged
 from sensorium.encoders.bundle import Bundle, Tower
-from sensorium.encoders.pixels import ImageSettings, prepare_pixels
-from sensorium.encoders.sound import AudioSettings, prepare_sound
-from sensorium.encoders.tokens import TextSettings, TextTokens, pad
+from sensorium.encoders.preparer import Preparer, blame
+from sensorium.encoders.tokens import TextSettings, pad
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,9 +40,9 @@ class OnnxEncoder:
     def __init__(self, bundle: Bundle, threads: int | None = None) -> None:
         """Nothing is loaded yet. `threads` a run may use: all cores that this process has, unless said."""
         self.bundle = bundle
+        self.preparer = Preparer(bundle)
         self.threads = threads or available_cores()
         self._sessions: dict[Modality, ort.InferenceSession] = {}
-        self._tokens: TextTokens | None = None
         self._lock = Lock()
 
     @property
@@ -69,50 +67,33 @@ class OnnxEncoder:
 
     def limits(self) -> Wanted:
         """What a reader should deliver: `Limits(**encoder.limits())`."""
-        wanted: Wanted = {}
-        for tower in self.bundle.towers.values():
-            if isinstance(tower.settings, ImageSettings):
-                wanted["image_side"] = tower.settings.side
-            elif isinstance(tower.settings, AudioSettings):
-                wanted["audio_rate"] = tower.settings.rate
-                wanted["window_seconds"] = tower.settings.seconds
-        return wanted
+        return self.preparer.limits()
 
     def load(self, *modalities: Modality) -> None:
         """Load towers before they are needed. Raises BadQuery for a modality without a tower, and BundleDamaged."""
         for modality in modalities:
             self._session(modality)
             if modality == "text":
-                self._tokenizer(self._tower(modality))
+                self.preparer.tokenizer(self.preparer.tower(modality))
 
     def prepare(self, part: Part) -> Prepared:
-        """The part as its tower sees it: token ids, pixels or log-mel. Thread-safe.
-
-        Raises BadQuery for a modality without a tower, ValueError for content that is not what `Part` promises.
-        """
-        tower = self._tower(part.modality)
-        match tower.settings:
-            case TextSettings():
-                return self._tokenizer(tower)(part.content)
-            case ImageSettings() as settings:
-                return prepare_pixels(part.content, settings)
-            case AudioSettings() as settings:
-                return prepare_sound(part.content, settings)
+        """The part as its tower sees it: token ids, pixels or log-mel. Thread-safe. Raises as `Preparer.prepare`."""
+        return self.preparer.prepare(part)
 
     def embed(self, modality: Modality, prepared: Sequence[Prepared]) -> NDArray[np.float32]:
         """Vectors of prepared parts, float32 (n, dimension): not normalised, finite, not zero.
 
         Raises BadQuery for a modality without a tower, and BundleDamaged when the tower cannot be loaded or fails.
         """
-        tower, session = self._tower(modality), self._session(modality)
+        tower, session = self.preparer.tower(modality), self._session(modality)
         vectors = np.empty((len(prepared), self.dimension), dtype=np.float32)
         for rows, inputs in _batches(tower, prepared):
             try:
                 vectors[rows] = session.run([OUTPUT], dict(zip(tower.inputs, inputs, strict=True)))[0]
             except (*_FAULTS, ValueError) as error:
-                self._blame(tower, "fails", error)
+                blame(self.bundle, tower, "fails", error)
         if not (np.isfinite(vectors).all() and vectors.any(axis=1).all()):
-            self._blame(tower, "gives vectors that are zero or not finite")
+            blame(self.bundle, tower, "gives vectors that are zero or not finite")
         return vectors
 
     def encode(self, parts: Sequence[Part]) -> NDArray[np.float32]:
@@ -124,15 +105,8 @@ class OnnxEncoder:
             return np.empty((0, self.dimension), dtype=np.float32)
         return self.embed(modalities.pop(), [self.prepare(part) for part in parts])
 
-    def _tower(self, modality: Modality) -> Tower:
-        tower = self.bundle.towers.get(modality)
-        if tower is None:
-            there = ", ".join(self.modalities)
-            raise BadQuery(f"model {self.bundle.name!r} has no {modality} tower, only {there}; choose another --model")
-        return tower
-
     def _session(self, modality: Modality) -> ort.InferenceSession:
-        tower = self._tower(modality)
+        tower = self.preparer.tower(modality)
         if modality not in self._sessions:
             with self._lock:
                 if modality not in self._sessions:
@@ -144,31 +118,15 @@ class OnnxEncoder:
         try:
             session = ort.InferenceSession(path, session_options(self.threads), providers=["CPUExecutionProvider"])
         except _FAULTS as error:
-            self._blame(tower, f"cannot be loaded by ONNX Runtime {ort.__version__}", error)
+            blame(self.bundle, tower, f"cannot be loaded by ONNX Runtime {ort.__version__}", error)
         inputs, outputs = sorted(i.name for i in session.get_inputs()), {o.name: o for o in session.get_outputs()}
         if inputs != sorted(tower.inputs):
-            self._blame(tower, f"takes {', '.join(inputs)}, but is described with {', '.join(sorted(tower.inputs))}")
+            described = ", ".join(sorted(tower.inputs))
+            blame(self.bundle, tower, f"takes {', '.join(inputs)}, but is described with {described}")
         width = outputs[OUTPUT].shape[-1] if OUTPUT in outputs and outputs[OUTPUT].shape else None
         if width is None or (isinstance(width, int) and width != self.dimension):
-            self._blame(tower, f"has no output {OUTPUT!r} of {self.dimension} numbers")
+            blame(self.bundle, tower, f"has no output {OUTPUT!r} of {self.dimension} numbers")
         return session
-
-    def _tokenizer(self, tower: Tower) -> TextTokens:
-        if self._tokens is None:
-            with self._lock:
-                if self._tokens is None and isinstance(tower.settings, TextSettings):
-                    path = self.bundle.checked(tower.settings.tokenizer)
-                    try:
-                        self._tokens = TextTokens(path, tower.settings)
-                    except ValueError as error:
-                        self._blame(tower, "has no tokenizer", error)
-        assert self._tokens is not None
-        return self._tokens
-
-    def _blame(self, tower: Tower, what: str, error: Exception | None = None) -> NoReturn:
-        why = f" ({' '.join(str(error).split())[:200]})" if error else ""
-        fix = "upgrade onnxruntime, or get the bundle anew"
-        raise BundleDamaged(f"{tower.file} of bundle {self.bundle.folder} {what}{why}; {fix}") from error
 
 
 def available_cores() -> int:

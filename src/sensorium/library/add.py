@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any
@@ -16,14 +17,17 @@ from sensorium.core.errors import Unreadable
 from sensorium.core.types import AddReport, Skipped
 from sensorium.library.census import Census, take_census
 from sensorium.library.homes import Homes
-from sensorium.library.intake import Intake, PartRow, Reading, encode_rows, storable
+from sensorium.library.intake import CHUNK, Intake, Reading, encode_rows
+from sensorium.library.memory import Budget
+from sensorium.library.prepared import PartRow, storable
+from sensorium.library.retry import ANY_TIME, fingerprint, give_another_try
 from sensorium.library.scan import Found, Known
 from sensorium.library.snapshots import settle
+from sensorium.readers.contract import Limits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from sensorium.core.types import Part
     from sensorium.encoders.onnx import OnnxEncoder
     from sensorium.library.session import Session
     from sensorium.store.commit import Writer
@@ -51,17 +55,20 @@ def plan(session: Session, paths: Iterable[str | os.PathLike[str]]) -> AddReport
 
 def add(
     session: Session, paths: Iterable[str | os.PathLike[str]], *, wait: float = 0.0,
-    on_wait: Callable[[str], None] | None = None,
+    on_wait: Callable[[str], None] | None = None, memory: int | None = None, limits: Limits | None = None,
 ) -> AddReport:  # fmt: skip
     """Bring the library up to date; every few hundred items are committed, so that a stop loses at most those."""
+    from sensorium.encoders.onnx import available_cores
     from sensorium.store.commit import Writer
     from sensorium.store.lock import Lock
 
-    started = monotonic()
+    started, budget = monotonic(), Budget.of(memory, available_cores())
     with Lock(session.store.path, "sensorium add").acquire(wait, on_wait) as lock:
         writer = Writer(session.store, lock)
         session.store.refresh()
-        run = _Run(session, writer, take_census(session, paths))
+        limits = limits or Limits()
+        give_another_try(session.store, writer, fingerprint(limits, budget))
+        run = _Run(session, writer, take_census(session, paths), budget, limits)
         session.progress.start("adding", len(run.census.todo))
         try:
             run.everything()
@@ -86,8 +93,10 @@ class _Run:
     encoder: OnnxEncoder
     space: str
 
-    def __init__(self, session: Session, writer: Writer, census: Census) -> None:
-        self.session, self.writer, self.census = session, writer, census
+    def __init__(
+        self, session: Session, writer: Writer, census: Census, budget: Budget, limits: Limits
+    ) -> None:  # fmt: skip
+        self.session, self.writer, self.census, self.budget, self.limits = session, writer, census, budget, limits
         self.waiting: dict[str, Found] = {}
         self.batch: list[_Pending] = []
         self.changes: dict[int, dict[str, Any]] = {}  # whole rows by id, so that one write changes all or none
@@ -114,11 +123,9 @@ class _Run:
 
     def read(self) -> None:
         """Take in every file that is new or has changed."""
-        from sensorium.readers.registry import Limits
-
         self.encoder, self.space = self.session.encoder, self.session.keep_bundle()
-        limits, threads = Limits(**self.encoder.limits()), max(2, self.encoder.threads)
-        with Reading(self.encoder, limits, self.homes.is_known, threads) as reading:
+        limits = replace(self.limits, **self.encoder.limits())
+        with Reading(self.encoder, limits, self.homes.is_known, self.budget) as reading:
             for intake in reading.intakes(self.census.todo):
                 self.take(intake, reading)
                 if intake.found.path not in self.waiting:
@@ -144,7 +151,7 @@ class _Run:
         elif intake.why:
             self.skip(intake, own)
         else:
-            self.encode(intake, own, reading)
+            self.encode(intake, own)
 
     def take_waiting(self, reading: Reading) -> None:
         """The files whose content may be that of an item at another path, now that all paths are read."""
@@ -170,7 +177,7 @@ class _Run:
     def skip(self, intake: Intake, own: Known | None) -> None:
         """Could not be read: recorded, so that it is not tried again until it changes or what kept it out passes."""
         found = intake.found
-        size = -1 if intake.passing else found.size  # no file has this size: so it will be tried again
+        size = ANY_TIME if intake.passing else found.size
         self.skips.append({"path": found.path, "size": size, "mtime": found.mtime, "why": intake.why})
         self.skipped.append(Skipped(found.path, intake.why))
         if own is not None and not intake.passing:
@@ -188,13 +195,13 @@ class _Run:
         row = {**{name: getattr(known, name) for name in names}, "state": "present" if known.present else "missing"}
         self.changes[known.id] = {**self.changes.get(known.id, row), **columns}
 
-    def encode(self, intake: Intake, own: Known | None, reading: Reading) -> None:
+    def encode(self, intake: Intake, own: Known | None) -> None:
         """New or changed content: queue the item, encode when there is enough for a good batch."""
         found, attributes = intake.found, dict(intake.rows[0].attributes)
         pending = _Pending({}, intake.rows)
         if intake.rest is not None:
             try:
-                self.encode_long(pending, intake.rest, reading)
+                self.encode_long(pending, intake.rest)
             except Unreadable as error:  # damaged beyond its first parts
                 intake.why = error.why
                 self.skip(intake, own)
@@ -211,10 +218,10 @@ class _Run:
         if sum(len(p.parts) for p in self.batch if not p.vectors) >= ENCODE_AT:
             self.encode_waiting()
 
-    def encode_long(self, pending: _Pending, rest: Iterator[Part], reading: Reading) -> None:
+    def encode_long(self, pending: _Pending, rest: Iterator[PartRow]) -> None:
         """A file of many parts is encoded piece by piece, never held decoded as a whole."""
         pending.vectors.append(encode_rows(self.encoder, pending.parts))
-        while rows := reading.prepare(rest):
+        while rows := list(islice(rest, CHUNK)):
             pending.vectors.append(encode_rows(self.encoder, rows))
             pending.parts += rows
 

@@ -31,7 +31,7 @@ class Hits(list[Hit]):
 
     def _repr_html_(self) -> str:
         """A table with thumbnails and players."""
-        bare = [hit.part for hit in self if hit.preview is None and hit.modality == "image"]
+        bare = [hit.part for hit in self if hit.preview is None]
         loaded = self._previews(bare) if self._previews is not None and bare else {}
         rows = [_row(rank, hit, hit.preview or loaded.get(hit.part)) for rank, hit in enumerate(self, 1)]
         return f"<table><tr><th></th><th>score</th><th>kind</th><th></th><th>path</th></tr>{''.join(rows)}</table>"
@@ -40,9 +40,9 @@ class Hits(list[Hit]):
 def _row(rank: int, hit: Hit, preview: bytes | None) -> str:
     shown = html.escape(hit.text[:200])
     if preview:
-        shown = f'<img style="max-height:96px" src="data:image/webp;base64,{b64encode(preview).decode()}">'
-    elif hit.kind == "audio":
-        shown = f'<audio controls preload="none" src="{html.escape(Path(hit.path).as_uri())}"></audio>'
+        shown = f'<img style="max-height:96px" src="data:image/webp;base64,{b64encode(preview).decode()}"> {shown}'
+    if hit.kind == "audio":
+        shown += f'<audio controls preload="none" src="{html.escape(Path(hit.path).as_uri())}"></audio>'
     cells = (
         str(rank),
         f"{hit.score:.3f}",

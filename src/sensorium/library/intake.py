@@ -1,44 +1,35 @@
-"""From a file to what is written of it: hashed, read and prepared in threads, encoded in order."""
+"""From a file to what is written of it: hashed, read and prepared in worker processes, encoded in order."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sensorium.core.errors import Unreadable
-from sensorium.core.types import Modality, Part
+from sensorium.library.prepared import PartRow, row_maker
 
 if TYPE_CHECKING:
-    from sensorium.encoders.encoder import Encoder, Prepared
+    from sensorium.encoders.encoder import Encoder
+    from sensorium.encoders.onnx import OnnxEncoder
+    from sensorium.library.memory import Budget
     from sensorium.library.scan import Found
     from sensorium.readers.registry import Limits, Source
+    from sensorium.readers.workers import Workers
 
 AHEAD = 48  # files that are read while earlier ones are encoded
-CHUNK = 64  # parts of one file that are held decoded at a time
+AHEAD_BYTES = 64 << 20
+CHUNK = 16  # parts of one file that are held decoded at a time
+HASHED_ANYWAY = 64 << 20  # bytes: whether a reader takes a larger file is asked first
 HASHED_AT_ONCE = 1 << 18  # bytes
-PREVIEW_SIDE = 160
-
-
-@dataclass(slots=True)
-class PartRow:
-    """A part as it is stored."""
-
-    modality: Modality
-    place: Mapping[str, Any]
-    text: str
-    preview: bytes | None
-    attributes: Mapping[str, Any]
-    prepared: Prepared | None
 
 
 @dataclass
@@ -58,7 +49,7 @@ class Intake:
     gone: bool = False
     same: bool = False
     rows: list[PartRow] = field(default_factory=list)
-    rest: Iterator[Part] | None = None
+    rest: Iterator[PartRow] | None = None
     source: Source | None = None
 
 
@@ -73,35 +64,24 @@ def content_hash(path: str, stop: Event) -> str:
     return digest.hexdigest()
 
 
-def preview_of(pixels: NDArray[np.uint8]) -> bytes:
-    """A WebP of at most PREVIEW_SIDE pixels a side."""
-    from PIL import Image
-
-    picture = Image.fromarray(pixels)
-    picture.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    out = io.BytesIO()
-    picture.save(out, "WEBP", quality=60, method=0)
-    return out.getvalue()
-
-
-def storable(text: str) -> str:
-    """The text without lone surrogates, which no table holds."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
 class Reading:
-    """Reads files ahead in `threads`, in order, never more than AHEAD of them decoded at once."""
+    """Reads files ahead in worker processes, in order, never more than a bounded number of parts decoded at once."""
 
-    def __init__(self, encoder: Encoder, limits: Limits, is_known: Callable[[str, str], bool], threads: int) -> None:
-        self.encoder, self.limits, self.is_known = encoder, limits, is_known
+    def __init__(
+        self, encoder: OnnxEncoder, limits: Limits, is_known: Callable[[str, str], bool], budget: Budget
+    ) -> None:  # fmt: skip
+        self.limits, self.is_known = limits, is_known
         self.stop = Event()
-        self.pool = ThreadPoolExecutor(threads, thread_name_prefix="read")
+        self.ahead = ahead(limits)
+        self.workers = workers_for(encoder, budget)
+        self.pool = ThreadPoolExecutor(budget.workers, thread_name_prefix="read")
 
     def __enter__(self) -> Reading:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop.set()  # Ctrl-C should not wait for the hash of a film
+        self.workers.close()
         self.pool.shutdown(wait=True, cancel_futures=True)
 
     def intakes(self, files: Iterable[Found]) -> Iterator[Intake]:
@@ -109,7 +89,7 @@ class Reading:
         waiting: deque[Future[Intake]] = deque()
         for found in files:
             waiting.append(self.pool.submit(self._take, found))
-            if len(waiting) >= AHEAD:
+            if len(waiting) >= self.ahead:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -117,10 +97,6 @@ class Reading:
     def afresh(self, found: Found) -> Intake:
         """The intake of a file that is read even if its content is known."""
         return self._take(found, ask=False)
-
-    def prepare(self, parts: Iterator[Part]) -> list[PartRow]:
-        """Rows of the next CHUNK parts, fewer only at the end."""
-        return [self._row(part) for part in islice(parts, CHUNK)]
 
     def _take(self, found: Found, *, ask: bool = True) -> Intake:
         intake = Intake(found)
@@ -134,28 +110,26 @@ class Reading:
             intake.why, intake.passing = f"cannot be opened: {error.strerror or error}", True
         else:
             if not intake.same:
-                self._read(intake)
+                self._read(intake, extra=not ask)
         return intake
 
     def _look(self, intake: Intake, *, ask: bool) -> None:
         """Hash a file of a kind that is read; others may be very large. OSError when it cannot be opened."""
-        from sensorium.readers.registry import Source, find
+        from sensorium.readers.registry import Source, may_be_read
 
         path = intake.found.path
         with open(path, "rb"):  # noqa: PTH123 - the readers' own refusal would not say whether it is for good
             intake.source = Source.from_path(path)
-        if find(intake.source) is not None:
+        if intake.found.size <= HASHED_ANYWAY or may_be_read(intake.source):
             intake.hash = content_hash(path, self.stop)
             intake.same = ask and self.is_known(path, intake.hash)
 
-    def _read(self, intake: Intake) -> None:
-        from sensorium.readers.registry import read
-
+    def _read(self, intake: Intake, *, extra: bool) -> None:
         assert intake.source is not None
         try:
-            intake.kind, parts = read(intake.source, self.limits)
-            stream = (part for part in parts if part.modality in self.encoder.modalities)
-            intake.rows = self.prepare(stream)
+            intake.kind, rows = self.workers.read(intake.source, self.limits, extra=extra)
+            stream = (PartRow(**row) for row in rows)
+            intake.rows = list(islice(stream, CHUNK))
         except Unreadable as error:
             intake.why = error.why
             return
@@ -163,10 +137,18 @@ class Reading:
         if not intake.rows:
             intake.why = f"the model has no tower for what is in it ({intake.kind})"
 
-    def _row(self, part: Part) -> PartRow:
-        text = storable(part.content) if part.modality == "text" else ""
-        preview = preview_of(part.content) if part.modality == "image" else None
-        return PartRow(part.modality, part.place.to_json(), text, preview, part.attributes, self.encoder.prepare(part))
+
+def workers_for(encoder: OnnxEncoder, budget: Budget) -> Workers:
+    """Processes that read files and prepare their parts for an encoder; none is started yet."""
+    from sensorium.readers.workers import Make, Workers
+
+    make = Make(f"{row_maker.__module__}:{row_maker.__name__}", {"bundle": str(encoder.bundle.folder)})
+    return Workers(budget.workers, budget.worker_bytes, make)
+
+
+def ahead(limits: Limits) -> int:
+    """How many files are read while earlier ones are encoded: as many as AHEAD_BYTES hold when all are pictures."""
+    return max(4, min(AHEAD, AHEAD_BYTES // (12 * limits.image_side**2)))
 
 
 def encode_rows(encoder: Encoder, rows: list[PartRow]) -> NDArray[np.float32]:

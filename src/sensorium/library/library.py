@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sensorium.core.errors import LibraryMissing
 from sensorium.core.progress import Progress, Silent
 from sensorium.core.settings import library_path
 from sensorium.core.types import AddReport, Metric, Neighbors, Status
-from sensorium.library.query import Term, Text, absolute
+from sensorium.library.query import Term, Text, named
 from sensorium.library.session import Session
 from sensorium.store.tables import Store
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from sensorium.library.hits import Hits
+    from sensorium.readers.contract import Limits
 
 Paths = str | os.PathLike[str]
 OnWait = Callable[[str], None]
@@ -64,19 +65,41 @@ class Library:
         return self._session.store.path
 
     def add(
-        self, *paths: Paths, wait: float = 0.0, dry_run: bool = False, on_wait: OnWait | None = None
+        self, *paths: Paths, wait: float = 0.0, dry_run: bool = False, on_wait: OnWait | None = None,
+        memory: int | None = None, limits: Limits | None = None,
     ) -> AddReport:  # fmt: skip
         """Bring the library up to date with files and folders; a second call costs next to nothing.
 
         New files are added, changed ones embedded again under their id, moved ones recognised by content; items whose
         file is gone are kept but not found until it returns. `wait` is how many seconds to wait for another writer.
-        Raises SourceMissing, LibraryLocked, LibraryFull.
+        `memory` is how many bytes all processes together may take (1.5 GB unless said; more with many cores), `limits`
+        what one file may take. Raises SourceMissing, LibraryLocked, LibraryFull, BadMemory.
         """
         from sensorium.library import add
 
         if dry_run:
             return add.plan(self._session, paths)
-        return add.add(self._session, paths, wait=wait, on_wait=on_wait)
+        return add.add(self._session, paths, wait=wait, on_wait=on_wait, memory=memory, limits=limits)
+
+    def add_rows(
+        self, table: Any, column_map: Mapping[str, str], *, key: str | None = None, name: str = "table",
+        wait: float = 0.0, on_wait: OnWait | None = None, memory: int | None = None, limits: Limits | None = None,
+    ) -> AddReport:  # fmt: skip
+        """Make each row of a table an item of the kind `row`; what has not changed since last time costs nothing.
+
+        `table` is one of pandas, Polars, Arrow, DuckDB and others that give Arrow data, or dicts, a row each.
+        `column_map` says what columns are: `text`; `image`, `audio`, `video` or `path` (any file), each as a path or
+        bytes; `title`; `key`. The others become attributes, for `where`. The item of the row with the key K lies at
+        `rows:NAME/K`, for `remove` and `under`, and keeps its id when the row changes; without a key a row is known by
+        its content. No row is removed because it is no longer in the table. Rows that cannot be read are reported as
+        skipped, and stay as they were. Raises BadTable, LibraryLocked, LibraryFull, BadMemory.
+        """
+        from sensorium.library.add_rows import Told, add_rows
+        from sensorium.library.tabular import Columns
+        from sensorium.readers.contract import Limits
+
+        told = Told(name, Columns.of(column_map, key), limits or Limits(), memory)
+        return add_rows(self._session, table, told, wait=wait, on_wait=on_wait)
 
     def search(
         self, *terms: str | Term, k: int = 10, kinds: str | Sequence[str] | None = None, where: str | None = None,
@@ -90,7 +113,7 @@ class Library:
         """
         from sensorium.library.search import Ask, search
 
-        folder = None if under is None else absolute(under)
+        folder = None if under is None else named(under)
         ask = Ask(k, _several(kinds), where, folder, metric, index)
         return search(self._session, _terms(terms), ask, previews=previews)
 

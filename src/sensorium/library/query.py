@@ -14,6 +14,9 @@ from sensorium.core.errors import BadQuery, SourceMissing
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+ROWS = "rows:"
+"""What the paths of tables' rows begin with: see `row_paths`."""
+
 _WEIGHT = re.compile(r"^(\d+(?:\.\d+)?|\.\d+):(?=.)", re.DOTALL)
 _URL = re.compile(r"^[a-z][a-z0-9+.-]+:/+", re.IGNORECASE)  # one slash is what a Path makes of two
 _PATH_LIKE = re.compile(r"^(~|\.{1,2})?[/\\]|^~$")
@@ -78,6 +81,12 @@ def _check_weight(weight: float) -> None:
 def absolute(path: str | os.PathLike[str]) -> str:
     """The path from the root, without `~`, `.` and `..`; links are not followed: an item is what the user named."""
     return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - Path.resolve would follow links
+
+
+def named(path: str | os.PathLike[str]) -> str:
+    """What a person names: a row or a table of rows as it is, anything else as a path from the root."""
+    said = os.fspath(path)
+    return said.rstrip("/") if said.startswith(ROWS) else absolute(said)
 
 
 def local_path(text: str | os.PathLike[str]) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sensorium.core.errors import SourceMissing
-from sensorium.library.query import absolute
+from sensorium.library.query import named
 from sensorium.library.scan import known_items, with_parents
 from sensorium.library.snapshots import drop_snapshots, settle
 
@@ -32,7 +32,7 @@ def chosen(session: Session, what: Sequence[Named]) -> tuple[list[int], list[str
     for path in session.store.skipped()["path"].to_pylist():
         for folder in with_parents(path):
             files.setdefault(folder, set()).add(path)
-    keys: list[int | str] = [one if isinstance(one, int) else absolute(one) for one in what]
+    keys: list[int | str] = [one if isinstance(one, int) else named(one) for one in what]
     for one, key in zip(what, keys, strict=True):
         if key not in items and key not in files:
             raise SourceMissing(f"{one} is not in the library {session.store.path}: `sensorium search` shows what is")

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sensorium.library.query import local_path
+from sensorium.library.query import ROWS, local_path
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,7 +46,9 @@ def roots_of(paths: Iterable[str | os.PathLike[str]]) -> list[Path]:
 
 
 def file_at(path: str) -> Found | None:
-    """The file at a path, None when there is none (any more); OSError when that cannot be told."""
+    """The file at a path, None when there is none (any more); OSError when that cannot be told, as of a table's row."""
+    if path.startswith(ROWS):
+        raise OSError(f"{path} is no file")
     try:
         said = os.stat(path)  # noqa: PTH116 - hot, and paths are strings here
     except (FileNotFoundError, NotADirectoryError):

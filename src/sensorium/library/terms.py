@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,9 @@ from numpy.typing import NDArray
 
 from sensorium.core.errors import BadQuery, Unreadable
 from sensorium.core.types import Modality, Part
+from sensorium.library.prepared import PartRow
 from sensorium.library.query import File, Like, Term, Text, Vector, local_path
+from sensorium.readers.contract import Limits
 
 if TYPE_CHECKING:
     from sensorium.library.rows import LiveView
@@ -74,21 +75,22 @@ def _of_item(view: LiveView, term: Like) -> tuple[NDArray[np.float32], list[Moda
 
 
 def _of_file(session: Session, term: File) -> tuple[NDArray[np.float32], list[Modality]]:
-    from sensorium.readers.registry import Limits, read
+    from sensorium.library.intake import encode_rows, workers_for
+    from sensorium.library.memory import Budget
 
     source, encoder = _source(term), session.encoder
     name = "the query" if isinstance(term.source, bytes) else source.path
+    limits = Limits(**encoder.limits(), max_parts=LONGEST)
     try:
-        _, parts = read(source, Limits(**encoder.limits()))
-        found = list(islice(parts, LONGEST))
+        with workers_for(encoder, Budget.of(None, 1)) as workers:
+            _, found = workers.read(source, limits)
+            rows = [PartRow(**row) for row in found]
     except Unreadable as error:
         raise BadQuery(f"{name} cannot be read as a query: {error.why}; give a text, a picture or a sound") from error
-    usable = [part for part in found if part.modality in encoder.modalities]
-    if not usable:
+    if not rows:
         there = ", ".join(encoder.modalities)
         raise BadQuery(f"{name} holds nothing that the model has a tower for ({there}): give another file")
-    same = [part for part in usable if part.modality == usable[0].modality]
-    return encoder.encode(same), [part.modality for part in same]
+    return encode_rows(encoder, rows), [row.modality for row in rows]
 
 
 def _source(term: File) -> Source:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sensorium.library.intake import PartRow, storable
+from sensorium.library.prepared import PartRow, storable
 from sensorium.store.commit import Batch, new_revision
 from sensorium.store.schemas import ITEMS, PARTS, rows_table, vectors_table
 

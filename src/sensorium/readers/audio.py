@@ -14,9 +14,10 @@ from sensorium.core.errors import Unreadable
 from sensorium.core.types import Audio, Part, Place
 from sensorium.readers.contract import Limits, Source
 from sensorium.readers.damage import DAMAGE, reason, unreadable
+from sensorium.readers.embedded import picture
+from sensorium.readers.tags import tags_of
 
 _TROUBLE = (av.error.FFmpegError, *DAMAGE)
-_TAGS = ("title", "artist", "album", "genre", "date")
 _SHORTEST_WINDOW = 1.0
 # From seismographs to bit streams. What a damaged header says outside it would take minutes and gigabytes to resample.
 _RATES = range(100, 6_000_001)
@@ -36,27 +37,28 @@ class AudioReader:
 
         Channels are averaged. A rest of less than a second is left out, unless it is all there is. Of a damaged
         stream come the windows that could be decoded. The first part's attributes are `seconds` (where the file says)
-        and the tags title, artist, album, genre and date. Raises `Unreadable` when no sound can be decoded.
+        and the tags title, artist, album, genre, description, date and track; its preview
+        is the cover. Raises `Unreadable` when no sound can be decoded.
         """
-        with unreadable("damaged sound", *_TROUBLE), _opened(source) as container:
+        with unreadable("damaged sound", *_TROUBLE), opened(source) as container:
             stream = container.streams.best("audio")
             if stream is None or stream.codec_context is None:
                 raise Unreadable("no sound in it, or none that FFmpeg can decode")
-            attributes = _attributes(container, stream)
+            attributes, preview = _attributes(container, stream), _cover(source, container, limits)
             rate = limits.audio_rate
             size, shortest = round(limits.window_seconds * rate), round(_SHORTEST_WINDOW * rate)
             start = 0
             for window in windows(_samples(container, stream, rate), size, shortest):
                 samples = np.clip(np.nan_to_num(window, copy=False), np.float32(-1), np.float32(1))
                 place = Place(seconds=(round(start / rate, 3), round((start + len(samples)) / rate, 3)))
-                yield Part("audio", Audio(samples, rate), place, attributes)
-                start, attributes = start + len(samples), {}
+                yield Part("audio", Audio(samples, rate), place, attributes, preview)
+                start, attributes, preview = start + len(samples), {}, None
 
 
 def holds_only_sound(source: Source) -> bool:
     """Whether a film container holds sound and no film (a cover picture is no film). False when it cannot be opened."""
     try:
-        with unreadable("damaged", *_TROUBLE), _opened(source) as container:
+        with unreadable("damaged", *_TROUBLE), opened(source) as container:
             film = any(not s.disposition & s.disposition.attached_pic for s in container.streams.video)
             return bool(container.streams.audio) and not film
     except Unreadable:
@@ -95,7 +97,8 @@ def _refuse(url: str, flags: int, options: dict[str, str]) -> NoReturn:
 
 
 @contextmanager
-def _opened(source: Source) -> Iterator[Any]:
+def opened(source: Source) -> Iterator[Any]:
+    """FFmpeg's container of `source`: judged by content alone, and no other file is ever opened for it."""
     with (
         source.open() as stream,
         av.open(_Nameless(stream), "r", metadata_errors="replace", io_open=_refuse) as container,
@@ -104,17 +107,31 @@ def _opened(source: Source) -> Iterator[Any]:
 
 
 def _attributes(container: Any, stream: Any) -> dict[str, Any]:
-    said = {name.lower(): value for tags in (stream.metadata, container.metadata) for name, value in tags.items()}
-    found: dict[str, Any] = {name: " ".join(said[name].split()) for name in _TAGS if said.get(name, "").strip()}
+    found = tags_of(stream.metadata, container.metadata)
     if container.duration and container.duration > 0:
         found["seconds"] = round(container.duration / av.time_base, 3)
     return found
 
 
+def _cover(source: Source, container: Any, limits: Limits) -> NDArray[np.uint8] | None:
+    """The picture that stands for the sound; None when it has none, or a broken one."""
+    at = next((s.index for s in container.streams.video if s.disposition & s.disposition.attached_pic), None)
+    if at is None:
+        return None
+    try:
+        with opened(source) as again:  # the sound's own packets are still to come
+            packet = next((packet for packet in again.demux(again.streams[at]) if packet.size), None)
+            data = bytes(packet) if packet is not None else b""
+    except _TROUBLE:  # the sound is no worse for it
+        return None
+    part = picture(data, limits, Place(), {})
+    return part.content if part is not None else None
+
+
 def _samples(container: Any, stream: Any, rate: int) -> Iterator[NDArray[np.float32]]:
     """The stream as mono float32 (n,) at `rate`; packets that cannot be decoded are left out."""
     stream.thread_type = "NONE"
-    mix = _Mixer(rate)
+    mix = Mixer(rate)
     packets = container.demux(stream)
     heard, trouble = False, None
     while True:
@@ -132,7 +149,7 @@ def _samples(container: Any, stream: Any, rate: int) -> Iterator[NDArray[np.floa
         raise Unreadable(f"no sound could be decoded{f': {reason(trouble)}' if trouble else ''}")
 
 
-class _Mixer:
+class Mixer:
     """Frames of any format to mono float32 at one rate. A stream may change its format on the way."""
 
     def __init__(self, rate: int) -> None:

@@ -46,6 +46,18 @@ def glance(head: bytes) -> str:
     return head.decode(encoding, "replace")
 
 
+def encoding_of(sample: bytes) -> str:
+    """The name of the encoding of a text of which this is a piece, its mark included where it begins with one.
+
+    A long text is decoded piece by piece with it; for a whole one use `decode`. Raises `Unreadable` when it is none.
+    """
+    if found := _marked(sample) or _unmarked_wide(sample[:4096]):
+        return found
+    if sample.isascii():
+        return "iso2022_jp" if _JAPANESE_MAIL.search(sample) else "utf-8"
+    return "utf-8" if _utf8(sample) else _guess(sample)
+
+
 def decode(data: bytes) -> str:
     """`data` as text without its byte order mark. Raises `Unreadable` when it is binary or in no known encoding."""
     encoding = _marked(data) or _unmarked_wide(data[:4096])
@@ -88,10 +100,14 @@ def _utf8(data: bytes) -> str:
 
 
 def _guessed(data: bytes) -> str:
+    return data.decode(_guess(data), "replace")
+
+
+def _guess(data: bytes) -> str:
     first = re.search(rb"[\x80-\xff]", data)
     start = max(0, first.start() - _GUESS_BYTES // 8) if first else 0
     sample = data[start : start + _GUESS_BYTES]
-    return data.decode("cp1252" if _is_western(sample) else _by_frequency(sample), "replace")
+    return "cp1252" if _is_western(sample) else _by_frequency(sample)
 
 
 def _is_western(sample: bytes) -> bool:

@@ -8,16 +8,37 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageCms
+from PIL import Image, ImageChops, ImageCms, ImageFile
 
 from sensorium.readers.damage import DAMAGE
 
 _DEEPEST = 65535
+_SHALLOW = {"L;2": 85, "L;4": 17}
+_SCREEN_GAMMA, _SAME_GAMMA = 2.2, 0.05  # by less than this it is not corrected, as in libpng
 _DAMAGE: tuple[type[Exception], ...] = (*DAMAGE, ImageCms.PyCMSError)
+
+
+def scale_key(picture: ImageFile.ImageFile) -> None:
+    """Make the transparent grey of a PNG of 2 or 4 bits, not yet loaded, one of 8 bits, as its pixels will be."""
+    key = picture.info.get("transparency")
+    raw = picture.tile[0].args if picture.tile else None
+    if isinstance(key, int) and raw in _SHALLOW:
+        picture.info["transparency"] = key * _SHALLOW[raw]
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:
     """`picture`, loaded, of any mode, as mode RGB in sRGB."""
+    rgb = _to_rgb(picture)
+    gamma = picture.info.get("gamma")
+    if picture.format != "PNG" or not isinstance(gamma, float) or not {"icc_profile", "srgb"}.isdisjoint(picture.info):
+        return rgb
+    exponent = 1 / (_SCREEN_GAMMA * gamma) if gamma > 0 else 1.0
+    if abs(exponent - 1) < _SAME_GAMMA:
+        return rgb
+    return rgb.point([round(255 * (value / 255) ** exponent) for value in range(256)] * 3)
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode.startswith("I;16"):
         return _deep_grey(picture)
     if picture.mode in ("I", "F"):

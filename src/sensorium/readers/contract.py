@@ -23,8 +23,9 @@ class Limits:
 
     `image_side`: the side in pixels that the encoder wants; large pictures are handed over smaller, never below
     twice this side. `audio_rate`: Hz. `window_seconds`: length of a sound's parts. `passage_characters`: about the
-    length of a text's parts. A picture of more than `max_pixels` or a text of more than `max_text_bytes` is
-    refused; of a file with more than `max_parts` parts the rest is left out, and its last part says so.
+    length of a text's parts. A picture of more than `max_pixels`, a text of more than `max_text_bytes`, or a packed
+    file that holds more than `max_unpacked_bytes` is refused; of a file with more than `max_parts` parts the rest is
+    left out, and its last part says so. A file may take `max_seconds` in all, and `stall_seconds` without a part.
     """
 
     image_side: int = 128
@@ -33,7 +34,10 @@ class Limits:
     passage_characters: int = 400
     max_pixels: int = 200_000_000
     max_text_bytes: int = 64 << 20
+    max_unpacked_bytes: int = 512 << 20
     max_parts: int = 10_000
+    max_seconds: float = 3600.0
+    stall_seconds: float = 60.0
 
 
 class Source:
@@ -41,7 +45,7 @@ class Source:
 
     def __init__(self, path: str, data: bytes | None = None) -> None:
         self.path = path
-        self._data = data
+        self.data = data  # None for a file
 
     @classmethod
     def from_path(cls, path: str | PathLike[str]) -> Source:
@@ -61,12 +65,12 @@ class Source:
     @cached_property
     def size(self) -> int:
         """Bytes. Raises `Unreadable` like `open`."""
-        return len(self._data) if self._data is not None else self._regular().st_size
+        return len(self.data) if self.data is not None else self._regular().st_size
 
     def open(self) -> BinaryIO:
         """A fresh binary stream, seekable, at 0; the caller closes it. Raises `Unreadable` if there is no such file."""
-        if self._data is not None:
-            return io.BytesIO(self._data)
+        if self.data is not None:
+            return io.BytesIO(self.data)
         self._regular()
         try:
             return Path(self.path).open("rb")
@@ -84,8 +88,8 @@ class Source:
         return self._first(HEAD_BYTES)
 
     def _first(self, n: int) -> bytes:
-        if self._data is not None:
-            return self._data[:n]
+        if self.data is not None:
+            return self.data[:n]
         try:
             with self.open() as stream:
                 return stream.read(n)
@@ -109,6 +113,9 @@ class Reader(Protocol):
 
     `kind` is what its items are: "text", "image", "audio" or a new word. The attributes of the first part describe
     the whole item (`title`, `width`, `seconds`, ...); they are plain JSON values.
+
+    A plug-in for a format that `sniff` does not know also has `recognize(head, name) -> str`: from a file's first
+    bytes and its name a media type that it accepts, or "".
     """
 
     kind: str

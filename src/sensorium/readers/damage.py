@@ -17,6 +17,8 @@ DAMAGE: tuple[type[Exception], ...] = (
     EOFError, RuntimeError, MemoryError, struct.error, zlib.error, Warning,
 )  # fmt: skip
 
+TOO_LARGE = "needs more memory than a file may have: give more with --memory"
+
 _NOISE = re.compile(r"<[^<>]* at 0x[0-9a-fA-F]+>|b?'[^']{40,}'")
 _LONGEST = 120
 
@@ -28,6 +30,8 @@ def unreadable(what: str, *more: type[Exception]) -> Iterator[None]:
         yield
     except Unreadable:
         raise
+    except MemoryError as error:
+        raise Unreadable(TOO_LARGE) from error
     except (*DAMAGE, *more) as error:
         raise Unreadable(f"{what}: {reason(error)}") from error
 

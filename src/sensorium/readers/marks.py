@@ -9,8 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from sensorium.readers.foreign import foreign_by_mark
+from sensorium.readers.picture_marks import picture_by_mark
+
+OLE = "application/x-ole-storage"
 _MARKS: tuple[tuple[bytes, str], ...] = (
-    (b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff\xf7", "image/jls"), (b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"GIF87a", "image/gif"), (b"GIF89a", "image/gif"),
     (b"II*\0\x10\0\0\0CR", "image/x-canon-cr2"),
     (b"II*\0", "image/tiff"), (b"MM\0*", "image/tiff"), (b"II+\0", "image/tiff"), (b"MM\0+", "image/tiff"),
@@ -24,8 +28,10 @@ _MARKS: tuple[tuple[bytes, str], ...] = (
     (b"\x1aE\xdf\xa3", "video/x-matroska"), (b"0&\xb2u\x8ef\xcf\x11", "video/x-ms-asf"), (b"FLV\x01", "video/x-flv"),
     (b"\0\0\x01\xba", "video/mpeg"), (b"\0\0\x01\xb3", "video/mpeg"), (b".RMF\0", "video/vnd.rn-realvideo"),
     (b"\x06\x0e\x2b\x34\x02\x05\x01\x01", "video/mxf"),
-    (b"%PDF-", "application/pdf"), (b"%!PS", "application/postscript"), (b"{\\rtf", "application/rtf"),
-    (b"PK\x03\x04", "application/zip"), (b"\x1f\x8b\x08", "application/gzip"),
+    (b"%PDF-", "application/pdf"), (b"%!PS-AdobeFont", "font/type1"), (b"%!PS", "application/postscript"),
+    (b"{\\rtf", "application/rtf"),
+    (b"PK\x03\x04", "application/zip"), (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", OLE), (b"\x1f\x8b\x08",
+    "application/gzip"),
 )  # fmt: skip
 
 _RIFF = {b"WEBP": "image/webp", b"WAVE": "audio/x-wav", b"AVI ": "video/x-msvideo"}
@@ -135,5 +141,5 @@ def _transport_stream(head: bytes) -> str:
 
 
 _TESTS: tuple[Callable[[bytes], str], ...] = (
-    _chunked, _ogg, _boxed, _bitmap, _netpbm, _mpeg_audio, _dolby, _transport_stream,
+    _chunked, _ogg, _boxed, _bitmap, _netpbm, picture_by_mark, foreign_by_mark, _mpeg_audio, _dolby, _transport_stream,
 )  # fmt: skip

@@ -12,13 +12,16 @@ from sensorium.core.errors import Unreadable
 from sensorium.core.types import Part
 from sensorium.readers.contract import Limits, Reader, Source
 from sensorium.readers.damage import unreadable
-from sensorium.readers.sniff import EMPTY, sniff
+from sensorium.readers.packed import OFFICE
+from sensorium.readers.reasons import why_not
+from sensorium.readers.sniff import EMPTY, glimpse, sniff
 
 __all__ = ["Limits", "Reader", "Source", "find", "read", "registered"]
 
 GROUP = "sensorium.readers"
+NAMES = ("text", "image", "audio", "video", "html", "xml", "pdf", "table", "office", "epub")
 # The same lines as in pyproject.toml, for a package that runs from its source tree without being installed.
-BUILT_IN = {name: f"{GROUP}.{name}:reader" for name in ("text", "image", "audio")}
+BUILT_IN = {name: f"{GROUP}.{name}:reader" for name in NAMES}
 
 
 @cache
@@ -56,7 +59,22 @@ def find(source: Source) -> Reader | None:
 
     Raises `Unreadable` when the source cannot be opened.
     """
-    return _reader_for(sniff(source))
+    return _reader_for(_recognized(source) or sniff(source))
+
+
+def _recognized(source: Source) -> str:
+    """The media type that a plug-in knows the source to be, "" when none does: what is new is known to no one else."""
+    for name in sorted(registered().keys() - BUILT_IN.keys()):
+        recognize = getattr(_loaded(name), "recognize", None)
+        if recognize is not None and (found := recognize(source.head(), source.name)):
+            return str(found)
+    return ""
+
+
+def may_be_read(source: Source) -> bool:
+    """Whether a reader takes what the first bytes of `source` show. No decoder is asked. Raises as `find`."""
+    media_type = _recognized(source) or glimpse(source)
+    return media_type == OFFICE or _reader_for(media_type) is not None
 
 
 def read(source: Source, limits: Limits | None = None) -> tuple[str, Iterator[Part]]:
@@ -68,7 +86,7 @@ def read(source: Source, limits: Limits | None = None) -> tuple[str, Iterator[Pa
     reader = find(source)
     if reader is None:
         found = sniff(source)
-        raise Unreadable("the file is empty" if found == EMPTY else f"not a kind of file that is read: {found}")
+        raise Unreadable("the file is empty" if found == EMPTY else why_not(found, source.name))
     return reader.kind, _parts(reader, source, limits or Limits())
 
 

@@ -1,0 +1,78 @@
+"""Parts as the towers of a bundle see them: all that comes before a network, without loading one."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING, NoReturn
+
+from sensorium.core.errors import BadQuery, BundleDamaged
+from sensorium.encoders.pixels import ImageSettings, prepare_pixels
+from sensorium.encoders.sound import AudioSettings, prepare_sound
+from sensorium.encoders.tokens import TextSettings, TextTokens
+
+if TYPE_CHECKING:
+    from sensorium.core.types import Modality, Part
+    from sensorium.encoders.bundle import Bundle, Tower
+    from sensorium.encoders.encoder import Prepared, Wanted
+
+
+class Preparer:
+    """The preprocessing of a bundle. Safe to use from several threads at once; nothing is loaded before it is used."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self._tokens: TextTokens | None = None
+        self._lock = Lock()
+
+    def limits(self) -> Wanted:
+        """What a reader should deliver: `Limits(**preparer.limits())`."""
+        wanted: Wanted = {}
+        for tower in self.bundle.towers.values():
+            if isinstance(tower.settings, ImageSettings):
+                wanted["image_side"] = tower.settings.side
+            elif isinstance(tower.settings, AudioSettings):
+                wanted["audio_rate"] = tower.settings.rate
+                wanted["window_seconds"] = tower.settings.seconds
+        return wanted
+
+    def tower(self, modality: Modality) -> Tower:
+        """The tower of a modality. Raises BadQuery when there is none."""
+        tower = self.bundle.towers.get(modality)
+        if tower is None:
+            there = ", ".join(self.bundle.modalities)
+            raise BadQuery(f"model {self.bundle.name!r} has no {modality} tower, only {there}; choose another --model")
+        return tower
+
+    def prepare(self, part: Part) -> Prepared:
+        """The part as its tower sees it: token ids, pixels or log-mel.
+
+        Raises BadQuery for a modality without a tower, ValueError for content that is not what `Part` promises.
+        """
+        tower = self.tower(part.modality)
+        match tower.settings:
+            case TextSettings():
+                return self.tokenizer(tower)(part.content)
+            case ImageSettings() as settings:
+                return prepare_pixels(part.content, settings)
+            case AudioSettings() as settings:
+                return prepare_sound(part.content, settings)
+
+    def tokenizer(self, tower: Tower) -> TextTokens:
+        """The tokenizer of the text tower, loaded once. Raises BundleDamaged."""
+        if self._tokens is None:
+            with self._lock:
+                if self._tokens is None and isinstance(tower.settings, TextSettings):
+                    path = self.bundle.checked(tower.settings.tokenizer)
+                    try:
+                        self._tokens = TextTokens(path, tower.settings)
+                    except ValueError as error:
+                        blame(self.bundle, tower, "has no tokenizer", error)
+        assert self._tokens is not None
+        return self._tokens
+
+
+def blame(bundle: Bundle, tower: Tower, what: str, error: Exception | None = None) -> NoReturn:
+    """Raise BundleDamaged: which file of which bundle, what of it, and the way out."""
+    why = f" ({' '.join(str(error).split())[:200]})" if error else ""
+    fix = "upgrade onnxruntime, or get the bundle anew"
+    raise BundleDamaged(f"{tower.file} of bundle {bundle.folder} {what}{why}; {fix}") from error

@@ -1,0 +1,87 @@
+"""Animated pictures, frame by frame, through Pillow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageFile
+
+from sensorium.readers.animation import ANIMATED, durations
+from sensorium.readers.colour import to_rgb
+from sensorium.readers.contract import Limits, Source
+from sensorium.readers.damage import DAMAGE, unreadable
+from sensorium.readers.exif import turn_of
+from sensorium.readers.frames import look_of
+from sensorium.readers.image import opened_by_pillow
+from sensorium.readers.pixels import check_size, reduced
+from sensorium.readers.reel import SIGHT, Glance, Watch
+
+MOST_FRAMES = 3000
+_MOST_PIXELS = 2_000_000_000  # of all frames together: some ten seconds
+_DAMAGE: tuple[type[Exception], ...] = (*DAMAGE, Image.DecompressionBombError)
+_STILL = {moving: still for still, moving in ANIMATED.items()}
+
+
+class Animation:
+    """An animated picture: `attributes` once its first frame is read, `end` the seconds of what was read so far."""
+
+    def __init__(self, source: Source, media_type: str, limits: Limits) -> None:
+        self.source, self.media_type, self.limits = source, media_type, limits
+        self.attributes: dict[str, Any] = {}
+        self.end = 0.0
+
+    def glances(self) -> Iterator[Glance]:
+        """A glance at every cut, and every half second or so between them.
+
+        Frames behind a damaged one are left out. Raises `Unreadable` when the first one is damaged, and for one of more
+        than `limits.max_pixels`.
+        """
+        lasts = durations(self.source, self.media_type, MOST_FRAMES + 1)
+        watch, shown = Watch(), -math.inf
+        with self._opened() as picture:
+            self._tell(picture, lasts)
+            frames = min(MOST_FRAMES, max(1, _MOST_PIXELS // max(1, picture.width * picture.height)))
+            for at, frame in enumerate(self._frames(picture, frames)):
+                look, time = look_of(frame), self.end
+                is_cut = watch.cut(look)
+                if is_cut or time - shown >= SIGHT:
+                    yield Glance(time, look, np.asarray(frame), time if is_cut else None)
+                    shown = time
+                self.end += lasts[at] if at < len(lasts) else 0.1
+
+    def _opened(self) -> Any:
+        still = _STILL[self.media_type]
+
+        @contextmanager
+        def opened() -> Iterator[ImageFile.ImageFile]:
+            trouble = unreadable("an animated picture that cannot be decoded", Image.DecompressionBombError)
+            with trouble, self.source.open() as stream:
+                yield opened_by_pillow(stream, still)
+
+        return opened()
+
+    def _tell(self, picture: ImageFile.ImageFile, lasts: list[float]) -> None:
+        check_size(picture.size, self.limits)
+        width, height = picture.size
+        self.attributes = {"width": width, "height": height, "codec": self.media_type.removeprefix("video/")}
+        if 0 < len(lasts) <= MOST_FRAMES:
+            self.attributes |= {"seconds": round(sum(lasts), 3), "fps": round(len(lasts) / sum(lasts), 3)}
+
+    def _frames(self, picture: ImageFile.ImageFile, most: int) -> Iterator[Image.Image]:
+        turn = turn_of(picture)
+        for at in range(most):
+            try:
+                picture.seek(at)
+                picture.load()
+                frame = reduced(to_rgb(picture), 2 * self.limits.image_side)
+            except EOFError:
+                return
+            except _DAMAGE as error:
+                if not at or isinstance(error, MemoryError):
+                    raise
+                return
+            yield frame if turn is None else frame.transpose(turn)

