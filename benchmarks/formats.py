@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import lance
+
 from mainstream import opened_by
 from process import ROOT, SENSORIUM, run, write
 from sensorium import Library
@@ -132,7 +133,10 @@ def measured(data: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         figures, held = added(folders, Path(scratch) / "formats.library")
     told, opens = read_all(files), opened_by(files)
-    differ = [str(path.relative_to(data)) for path in files if not _same(told[path], held.get(path, {}))]
+    differ = {
+        str(path.relative_to(data)): [told[path].get("why", "read"), held.get(path, {}).get("why", "read")]
+        for path in files if not _same(told[path], held.get(path, {}))
+    }  # fmt: skip
     missed = {str(path.relative_to(data)): {"opened_by": opens[path], "why": told[path]["why"]}
               for path in files if opens[path] and "why" in told[path]}  # fmt: skip
     return {
@@ -156,12 +160,12 @@ def page(figures: Mapping[str, Any]) -> str:
     lines = [
         "# Formats", "",
         "<!-- Written by `python benchmarks/formats.py` from `benchmarks/formats.json`: do not edit. -->", "",
-        f"The files of decoders' and parsers' own test suites, {figures['files']} of them, many odd or broken on purpose, were",
-        f"added with one command in {add['seconds']} s: {add['items']} items, {add['skipped']} skipped with a reason. Some other",
-        "program (Pillow, FFmpeg, libheif, PDFium, a browser, an XML parser, Office) opens "
-        f"{figures['opened_elsewhere']} of them; of those {len(figures['opened_elsewhere_only'])}",
-        f"are not read (below). Reading each file alone gave the same kind, parts and reason for all but {same} of them. Seconds are",
-        "of one thread that does nothing but read all files of the format.", "",
+        f"The files of decoders' and parsers' own test suites, {figures['files']} of them, many odd or broken on",
+        f"purpose, were added with one command in {add['seconds']} s: {add['items']} items, {add['skipped']} skipped",
+        "with a reason. Some other program (Pillow, FFmpeg, libheif, PDFium, a browser, an XML parser, Office) opens",
+        f"{figures['opened_elsewhere']}; {len(figures['opened_elsewhere_only'])} of these are not read: see below.",
+        f"Reading each file alone gave the same kind, parts and reason for all but {same} of them.",
+        "Seconds are of one thread that only reads.", "",
         "| format | kind | files | opened elsewhere | read | skipped | texts | images | sounds | seconds |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip

@@ -18,7 +18,7 @@ command composes out of held-out media: {items}.
   section) and shows another (the picture in a section) among four sections on other things. A film shows two, and a
   third picture that is asked for by nobody, for 2 to 4 seconds each, with a sound under each.
 - A **source** is a class of sounds of ESC-50 of which there are pictures too; there are {sources}. A page or document
-  tells of one or shows one, among four sections on other things. A film shows and sounds one, between two unrelated shots.
+  tells of one or shows one, among four sections on other things. A film shows and sounds one, among two other shots.
 - Everything is there on two sides, with other words, pictures (of a scene: a closer crop) and recordings on each, and
   what one side tells, the other shows.
 """

@@ -123,7 +123,8 @@ class Plan:
         self.pairs = list(zip(names[: 2 * groups : 2], names[1 : 2 * groups : 2], strict=True))
         self.others = names[2 * groups :]
         self.clips = [(label, path) for label in sorted(media.sounds) for path in media.sounds[label]]
-        self.neutral = [(label, path) for label, path in self.clips if label not in media.sources]
+        neutral = sorted(set(media.sounds) - set(media.sources))
+        self.neutral = [[clip for clip in self.clips if clip[0] in neutral[side::2]] for side in (0, 1)]
         self.number = count(1)
 
     def items(self) -> list[Made]:
@@ -148,7 +149,7 @@ class Plan:
             yield self._made("html", side, asked, self._among([self._caption(told, side), _picture(shown, side)], side))
             yield self._made("xml", side, asked, self._among([self._caption(shown, side), _picture(told, side)], side))
             shots = [(_picture(scene, side), self._sound(self.clips)) for scene in pair]
-            yield self._made("video", side, asked, self._film([*shots, self._unrelated_shot(self.clips)]))
+            yield self._made("video", side, asked, self._film([*shots, self._unrelated_shot(self.clips, side)]))
 
     def _source(self, at: int, source: str) -> Iterator[Made]:
         """The items about a source of sound: a page tells of it on one side, and shows it on the other."""
@@ -163,7 +164,7 @@ class Plan:
             tells = (at + side) % 2 == 0
             yield self._made("html", side, subject, self._among([told if tells else shown], side))
             yield self._made("xml", side, subject, self._among([shown if tells else told], side))
-            shots = [(shown, heard), *(self._unrelated_shot(self.neutral) for _ in range(2))]
+            shots = [(shown, heard), *(self._unrelated_shot(self.neutral[side], side) for _ in range(2))]
             yield self._made("video", side, subject, self._film(shots))
 
     def _sounds(self) -> Iterator[Made]:
@@ -193,8 +194,8 @@ class Plan:
         label, path = self.random.choice(among)
         return Bit("audio", file=path, subject=f"source:{label}")
 
-    def _unrelated_shot(self, among: Sequence[tuple[str, Path]]) -> tuple[Bit, Bit]:
-        scene = self.random.choice(self.others)
+    def _unrelated_shot(self, among: Sequence[tuple[str, Path]], side: int) -> tuple[Bit, Bit]:
+        scene = self.random.choice(self.others[side::2])
         return _picture(scene, 0), self._sound(among)
 
     def _film(self, shots: list[tuple[Bit, Bit]]) -> list[Bit]:

@@ -30,8 +30,9 @@ AT_A_TIME = 100
 PAGE = """<body><pre id=out></pre><script>
 const shows = async (url) => {
   const picture = new Image();
-  if (!await new Promise(done => { picture.onload = () => done(true); picture.onerror = () => done(false); picture.src = url; }))
-    return false;
+  const loaded = new Promise(done => { picture.onload = () => done(true); picture.onerror = () => done(false); });
+  picture.src = url;
+  if (!await loaded) return false;
   const canvas = document.createElement('canvas'), context = canvas.getContext('2d');
   canvas.width = canvas.height = 32;
   context.drawImage(picture, 0, 0, 32, 32);
@@ -43,16 +44,21 @@ const shows = async (url) => {
   document.getElementById('out').textContent = 'RES' + 'ULT' + JSON.stringify(found) + 'END';
 })();
 </script></body>"""
-PICTURES = frozenset(
-    "avif avifs bmp bw cur dds exr ff fli fpx gif hdr heic heif hif ico imt j2k jp2 jpeg jpg mpo pbm pcx pgm png ppm psd "
-    "sgi svg tga tif tiff wal webp xbm xpm emf eps dcm bin icns qoi".split()
+
+
+def _endings(said: str) -> frozenset[str]:
+    return frozenset(said.split())
+
+
+PICTURES = _endings(
+    "avif avifs bmp bw cur dds exr ff fli fpx gif hdr heic heif hif ico imt j2k jp2 jpeg jpg mpo pbm pcx pgm png ppm "
+    "psd sgi svg tga tif tiff wal webp xbm xpm emf eps dcm bin icns qoi"
 )
-FILMS = frozenset("3gp asf avi flv m4v mka mkv mov mp4 mpg mxf ogv webm".split())
-SOUNDS = frozenset("aac ac3 aif aiff ape flac m4a m4b mp2 mp3 oga ogg opus wav weba wma".split())
-# What any editor opens.
-TEXTS = frozenset("csv gpl ipynb json jsonl markdown md py rb rst sh srt tsv txt yml".split())
+FILMS = _endings("3gp asf avi flv m4v mka mkv mov mp4 mpg mxf ogv webm")
+SOUNDS = _endings("aac ac3 aif aiff ape flac m4a m4b mp2 mp3 oga ogg opus wav weba wma")
+TEXTS = _endings("csv gpl ipynb json jsonl markdown md py rb rst sh srt tsv txt yml")  # what any editor opens
+XML = _endings("docbook fb2 ncx nxml opf opml rss atom smil tei xml")
 PAGES = frozenset({"html", "htm", "xhtml"})
-XML = frozenset("docbook fb2 ncx nxml opf opml rss atom smil tei xml".split())
 ZIPS = {"docx": "word/document.xml", "pptx": "ppt/presentation.xml", "xlsx": "xl/workbook.xml", "odt": "content.xml",
         "ods": "content.xml", "odp": "content.xml", "epub": "META-INF/container.xml"}  # fmt: skip
 TROUBLE = (
@@ -90,10 +96,17 @@ def by_libheif(path: Path) -> bool:
 
 
 @tries
-def by_ffmpeg(path: Path, kind: str = "video") -> bool:
+def by_ffmpeg(path: Path) -> bool:
     """A frame, as `ffmpeg -i` would decode it, the name's ending helping."""
     with av.open(str(path)) as container:
-        return any(True for stream in getattr(container.streams, kind) for _ in container.decode(stream))
+        return any(True for stream in container.streams.video for _ in container.decode(stream))
+
+
+@tries
+def by_sound(path: Path) -> bool:
+    """A stretch of sound, by FFmpeg."""
+    with av.open(str(path)) as container:
+        return any(True for stream in container.streams.audio for _ in container.decode(stream))
 
 
 @tries
@@ -149,13 +162,12 @@ def by_browser(paths: Iterable[Path]) -> set[Path]:
                 [str(program), *options, f"file://{page}"], capture_output=True, text=True, check=False
             )
         found = re.search(r"RESULT(\[.*?\])END", run.stdout, re.DOTALL)
-        shown |= {path for path, there in zip(some, json.loads(found[1]) if found else [False] * len(some)) if there}
+        shown |= {
+            path
+            for path, there in zip(some, json.loads(found[1]) if found else [False] * len(some), strict=True)
+            if there
+        }
     return shown
-
-
-def by_sound(path: Path) -> bool:
-    """A stretch of sound."""
-    return by_ffmpeg(path, "audio")
 
 
 def programs(path: Path) -> list[tuple[str, Callable[[Path], bool]]]:

@@ -14,7 +14,13 @@ from sensorium.testing.bundles import tiny_bundle
 pytestmark = pytest.mark.skipif(os.environ.get("SENSORIUM_SLOW") != "1", reason="takes minutes: set SENSORIUM_SLOW=1")
 MOST = 1_500_000_000
 # Seconds that reading may take on two busy cores; only films and sounds are read to their end.
-SLOWEST = {"three-hours.opus": 300, "three-hours.wav": 300, "two-hours.mkv": 900, "million.gif": 200, "lines.jsonl": 200}
+SLOWEST = {
+    "three-hours.opus": 300,
+    "three-hours.wav": 300,
+    "two-hours.mkv": 900,
+    "million.gif": 200,
+    "lines.jsonl": 200,
+}
 READ = {"three-hours.opus": "audio", "three-hours.wav": "audio", "two-hours.mkv": "video", "million.gif": "video"}
 
 

@@ -2,63 +2,104 @@
 
 from __future__ import annotations
 
+import json
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from badfiles.corpus import ATTACKS, KINDS, PASSWORDS, SECRET, UNREAD, all_good, good, lay
+from badfiles.corpus import ATTACKS, KINDS, MAY_DIE, PASSWORDS, SECRET, UNREAD, all_good, good, lay
 from badfiles.mutants import mutants
 from badfiles.trial import Outcome, beside
-from badfiles.watch import trial
+from badfiles.watch import listening, prepare, trial
 
 SEED = 12
 SLOWEST = 10.0
 PEAK = 700 << 20
+HALVES = (KINDS[::2], KINDS[1::2])
 
 
-def said(outcomes: list[Outcome], plan: str) -> str:
+def told(outcomes: list[Outcome], plan: dict[str, object]) -> str:
     """What a person needs to see it again."""
-    failed = [outcome for outcome in outcomes if outcome.error or outcome.seconds > SLOWEST]
-    lines = [f"{each.name} ({each.seconds:g} s): {each.error[:300]} ... {each.error[-700:]}" for each in failed[:8]]
-    how = f"PYTHONPATH=tests/badinput python -m badfiles.trial '{plan}'"
-    return "\n".join([f"{len(failed)} of {len(outcomes)} failed; add an `only` to see one: {how}", *lines])
+    lines = [f"{each.name} ({each.seconds:g} s): {each.error[:300]} ... {each.error[-700:]}" for each in outcomes[:8]]
+    how = (
+        [f"PYTHONPATH=tests/badinput python -m badfiles.trial '{json.dumps({**plan, 'only': outcomes[0].name})}'"]
+        if outcomes
+        else []
+    )
+    return "\n".join([f"{len(outcomes)} failed", *how, *lines])
 
 
-def check(outcomes: list[Outcome], plan: str) -> None:
+def check(outcomes: list[Outcome], plan: dict[str, object]) -> None:
     """None died, hung, took long, or ended in another way than parts or `Unreadable`."""
-    assert not any(each.error or each.seconds > SLOWEST for each in outcomes), said(outcomes, plan)
-    assert all(bool(each.parts) or bool(each.why) for each in outcomes)
+    failed = [each for each in outcomes if each.error or each.seconds > SLOWEST]
+    failed = [each for each in failed if not (each.name in MAY_DIE and each.error.startswith("died"))]
+    assert not failed, told(failed, plan)
+    assert all(bool(each.parts) or bool(each.why) or each.error for each in outcomes)
     assert max(each.peak for each in outcomes) < PEAK
 
 
+@pytest.fixture(scope="session")
+def damaged():
+    """Every good file and every damaged copy of it, by kind; read by two processes."""
+    with ThreadPoolExecutor(2) as pool:
+        halves = pool.map(lambda kinds: trial({"kinds": kinds, "seed": SEED}), HALVES)
+        outcomes = [outcome for half in halves for outcome in half]
+    return {kind: [each for each in outcomes if each.name.startswith(f"{kind}/")] for kind in KINDS}
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_good_files_are_read_as_what_they_are(kind):
-    outcomes = trial({"good": kind})
-    check(outcomes, f'{{"good": "{kind}"}}')
-    unread = {each.name: each.why for each in outcomes if not each.parts and each.name not in UNREAD}
-    assert not {name: why for name, why in unread.items() if "needs the extra" not in why}
+def test_good_files_are_read_as_what_they_are(damaged, kind):
+    outcomes = damaged[kind][: len(good(kind))]
+    assert [each.name for each in outcomes] == [f"{kind}/{name}" for name in good(kind)]
+    unread = {each.name: each.why for each in outcomes if not each.parts and each.name.split("/")[1] not in UNREAD}
+    assert not {name: why for name, why in unread.items() if "pip install" not in why}
     assert {each.kind for each in outcomes if each.parts} <= {kind, *(["xml"] if kind == "image" else [])}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_damaged_copies_give_parts_or_a_reason(kind):
-    outcomes = trial({"mutants": kind, "seed": SEED})
-    check(outcomes, f'{{"mutants": "{kind}", "seed": {SEED}}}')
-    assert len(outcomes) == sum(1 for _ in mutants(dict(good(kind)), dict(all_good()), SEED))
-    assert outcomes[0].why == "the file is empty"
+def test_damaged_copies_give_parts_or_a_reason(damaged, kind):
+    check(damaged[kind], {"kinds": [kind], "seed": SEED})
+    assert len(damaged[kind]) > 50
+    nothing = next(each for each in damaged[kind] if each.name == f"{kind}/nothing")
+    assert nothing.why == "the file is empty"
 
 
-def test_there_are_thousands_of_damaged_copies_and_they_follow_from_the_seed():
-    names = {kind: [pair for pair in mutants(dict(good(kind)), dict(all_good()), SEED)] for kind in KINDS}
-    assert sum(map(len, names.values())) >= 2_000
-    assert all(len(pairs) > 50 for pairs in names.values())
+def test_there_are_thousands_of_damaged_copies_and_they_follow_from_the_seed(damaged):
+    assert sum(len(outcomes) - len(good(kind)) for kind, outcomes in damaged.items()) >= 2_000
     for kind in ("html", "pdf", "office"):
-        again = list(mutants(dict(good(kind)), dict(all_good()), SEED))
-        assert again == names[kind]
-        assert again != list(mutants(dict(good(kind)), dict(all_good()), SEED + 1))
+        ones, again, others = (list(mutants(good(kind), all_good(), seed)) for seed in (SEED, SEED, SEED + 1))
+        assert ones == again != others
+        assert len(dict(ones)) == len(ones)
+
+
+@pytest.fixture(scope="session")
+def attacked(tmp_path_factory):
+    """(outcomes by group, how many files there were, what the server was asked); read by two processes."""
+    with listening() as (port, asked):
+        ground = prepare(tmp_path_factory.mktemp("attacks"), port)
+        folders = {group: lay(ground, group) for group in ATTACKS}
+        plans = [
+            {"folders": [str(path) for path in half], "secrets": [SECRET, PASSWORDS]}
+            for half in _halves(list(folders.values()))
+        ]
+        with ThreadPoolExecutor(2) as pool:
+            outcomes = [outcome for half in pool.map(trial, plans) for outcome in half]
+    groups = {group: [each for each in outcomes if each.name.startswith(f"{group}/")] for group in ATTACKS}
+    return groups, folders, asked
+
+
+def _halves(things):
+    return things[::2], things[1::2]
 
 
 @pytest.mark.parametrize("group", ATTACKS)
-def test_attacks_give_parts_or_a_reason_and_reach_nothing_else(trap, group):
-    folder = lay(trap.ground, group)
-    outcomes = trial({"folder": str(folder), "secrets": [SECRET, PASSWORDS]})
-    check(outcomes, f'{{"folder": "{folder}"}}')
-    assert len(outcomes) == len(beside(folder))
-    assert trap.asked == []
+def test_attacks_give_parts_or_a_reason(attacked, group):
+    outcomes, folders, _ = attacked
+    check(outcomes[group], {"folders": [str(folders[group])]})
+    assert len(outcomes[group]) == len(beside(folders[group]))
+
+
+def test_attacks_reach_nothing_else(attacked):
+    """Every outcome was looked through for a text and a picture that lie outside; here, that no one was asked."""
+    outcomes, _, asked = attacked
+    assert sum(map(len, outcomes.values())) > 250
+    assert asked == []

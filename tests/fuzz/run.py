@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from fuzzing import FINDINGS, results
 from fuzzing.driver import Tally, engine_here, fuzz
-from fuzzing.findings import found
+from fuzzing.findings import found, headline
 from fuzzing.seeds import keep
 from fuzzing.targets import TARGETS
 
@@ -37,8 +37,9 @@ def main() -> int:
     for reader in readers:
         one(reader, given.seconds, given.engine, fresh=given.fresh)
     notes = {reader: found(reader) for reader in readers}
-    for reader, each in ((reader, each) for reader, several in notes.items() for each in several):
-        print(f"{reader}: {each['input']}: {str(each['error']).strip().splitlines()[-1 if 'Traceback' in str(each['error']) else 0]}")
+    for reader, several in notes.items():
+        for each in several:
+            print(f"{reader}: {each['input']}: {headline(str(each['error']))}")
     if any(notes.values()):
         print(f"findings are in {FINDINGS}; read one again with: python tests/fuzz/again.py FILE")
     return int(any(notes.values()))
@@ -58,7 +59,10 @@ def one(reader: str, seconds: float, engine: str, *, fresh: bool) -> None:
 
     tally = fuzz(reader, left, engine, report)
     report(tally)
-    print(f"{reader}: {tally.executions} inputs, slowest {tally.slowest:g} s, {tally.findings} new findings {tally.ends}", flush=True)
+    print(
+        f"{reader}: {tally.executions} inputs, slowest {tally.slowest:g} s, {tally.findings} new findings {tally.ends}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

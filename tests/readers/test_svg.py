@@ -6,6 +6,7 @@ import base64
 import gzip
 import io
 import sys
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def drawn():
 
 class TestDrawings(ReaderContract):
     reader = xml.reader
-    samples = {"flag.svg": FLAG.encode(), "flag.svgz": gzip.compress(FLAG.encode(), mtime=0)}
+    samples: ClassVar = {"flag.svg": FLAG.encode(), "flag.svgz": gzip.compress(FLAG.encode(), mtime=0)}
 
 
 def test_words_and_picture(parts_of):
@@ -121,7 +122,7 @@ def test_bitmaps_in_the_file_itself_are_drawn(drawn):
 
 def test_bitmaps_that_are_far_too_large_are_left_out(drawn):
     stream = io.BytesIO()
-    Image.new("1", (30_000, 30_000)).save(stream, "PNG")
+    Image.new("1", (12_000, 12_000)).save(stream, "PNG")
     coded = base64.b64encode(stream.getvalue()).decode()
     assert len(coded) < 1_000_000
     mark = '<rect x="8" width="1" height="9"/>'
@@ -161,6 +162,9 @@ def test_bitmaps_that_are_far_too_large_are_left_out(drawn):
         )
         + '<path d="M0 0L9 9" fill="url(#p0)"/>',
         '<g id="a"><use href="#a"/></g><use href="#a"/>',
+        '<filter id="f">' + '<feTurbulence baseFrequency="0.9" numOctaves="8"/>' * 300 + "</filter>",
+        '<filter id="f"><feGaussianBlur stdDeviation="5"/></filter>' + '<path d="M0 0L9 9" filter="url(#f)"/>' * 3000,
+        '<g transform="scale(1e30)"><circle r="5" stroke="red"/></g>',
         '<pattern id="f" width="1e-9" height="1e-9"><rect width="1e-9" height="1e-9"/></pattern>',
     ],
     ids=[
@@ -175,6 +179,9 @@ def test_bitmaps_that_are_far_too_large_are_left_out(drawn):
         "styles",
         "patterns",
         "circle",
+        "turbulence",
+        "shadows",
+        "beyond all numbers",
         "pattern",
     ],
 )
@@ -205,3 +212,13 @@ def test_a_real_page_drawn_in_svg(media, parts_of):
     assert "quand le maître accrochait les grandes cartes" in parts[0].content
     assert parts[-1].content.shape == (512, 325, 3)
     assert 200 < np.mean(parts[-1].content) < 255
+
+
+def test_a_slip_of_the_renderer_is_a_reason(drawn):
+    with pytest.raises(Unreadable, match="that the renderer cannot draw"):
+        drawn(HEAD + 'viewBox="0 0 9 9"><g transform="scale(1e30)"><circle r="5" stroke="red"/></g></svg>')
+
+
+def test_very_long_labels_are_cut_in_the_picture_alone(drawn):
+    parts = drawn(HEAD + f'viewBox="0 0 9 9"><text>{"word " * 20_000}</text></svg>')
+    assert sum(len(part.content) for part in parts if part.modality == "text") > 90_000

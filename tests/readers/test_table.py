@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import struct
 import subprocess
 import sys
 import zipfile
@@ -360,6 +361,37 @@ def test_calamine_reads_the_same_from_real_workbooks(media):
                 seen += sum(table_value(cell) in text for cell in row)
                 assert all(table_value(cell) in text for cell in row), (path.name, row, text)
     assert seen > 150
+
+
+@pytest.mark.data
+def test_an_old_workbook_that_claims_too_many_cells_is_refused_before_it_is_loaded(media):
+    """Calamine makes room for all cells between the corners: gigabytes, for one damaged number."""
+    data = (media.parent / "documents/office/markitdown__test.xls").read_bytes()
+    sizes = data.index(b"\x00\x02\x0e\x00") + 4  # DIMENSIONS: first and last row, first and last column
+    for said, why in (
+        ((0, 65536, 0, 65535), "an .xls whose sheets span 4294901780 cells: no more than 4000000"),
+        ((183, 5, 0, 4), "a damaged workbook: a sheet ends before it begins"),
+    ):
+        bad = data[:sizes] + struct.pack("<IIHH", *said) + data[sizes + 12 :]
+        with pytest.raises(Unreadable, match=why):
+            list(table.reader.read(Source.from_bytes(bad, "a.xls"), Limits()))
+    for bad in (data[:20_000], data[:600] + data[700:], data[:100]):
+        with pytest.raises(Unreadable, match="a damaged workbook"):
+            list(table.reader.read(Source.from_bytes(bad, "a.xls"), Limits()))
+
+
+@pytest.mark.data
+def test_what_calamine_panics_over_is_unreadable(media, monkeypatch):
+    class PanicException(BaseException):  # as the Rust bindings have it
+        pass
+
+    def panic(stream):
+        raise PanicException("range end index 64 out of range")
+
+    monkeypatch.setattr("python_calamine.CalamineWorkbook.from_filelike", panic, raising=False)
+    path = media.parent / "documents/office/markitdown__test.xls"
+    with pytest.raises(Unreadable, match=r"^a damaged workbook$"):
+        list(table.reader.read(Source.from_path(path), Limits()))
 
 
 def table_value(cell):

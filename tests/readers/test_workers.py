@@ -67,7 +67,7 @@ def deed(tmp_path):
 
 
 def rows(source: Source, limits: Limits | None = None, memory: int = 0, make: str = PLAIN, **arguments: str):
-    with Workers(1, memory, Make(make, arguments)) as pool:
+    with Workers(memory, Make(make, arguments)) as pool:
         kind, found = pool.read(source, limits or Limits())
         return kind, list(found)
 
@@ -106,7 +106,7 @@ def test_bytes_are_read_as_files_are(tmp_path):
     ],
 )
 def test_what_goes_wrong_is_said_in_one_line_and_costs_one_file(deed, lines, why):
-    with Workers(1, 0, Make(PLAIN)) as pool:
+    with Workers(0, Make(PLAIN)) as pool:
         with pytest.raises(Unreadable) as caught:
             list(pool.read(deed(*lines), Limits())[1])
         assert why in caught.value.why and "\n" not in caught.value.why
@@ -127,7 +127,7 @@ def test_a_file_that_takes_too_long_in_all_is_given_up(deed):
 
 def test_waiting_for_the_one_who_asked_does_not_count(deed):
     limits = replace(Limits(), max_seconds=5.0, stall_seconds=2.0)
-    with Workers(1, 0, Make(PLAIN)) as pool:
+    with Workers(0, Make(PLAIN)) as pool:
         _, found = pool.read(deed(*["say on"] * 20_000), replace(limits, max_parts=20_000))
         next(found)
         time.sleep(2.5)
@@ -169,7 +169,7 @@ def test_a_model_that_fails_is_no_fault_of_the_file(deed):
 
 def test_a_stopped_reading_ends_its_worker(deed):
     before = set(psutil.Process().children())
-    with Workers(1, 0, Make(PLAIN)) as pool:
+    with Workers(0, Make(PLAIN)) as pool:
         next(pool.read(deed(*["say on"] * 5_000, "hang 60"), Limits())[1])
     end_idle_workers()
     assert set(psutil.Process().children()) <= before
@@ -182,9 +182,9 @@ def test_workers_are_used_again(deed):
     assert len(workers._IDLE) == 1
 
 
-def test_many_threads_share_few_workers(deed):
+def test_many_threads_read_at_once(deed):
     sources = [deed(*["say on"] * (1 + i % 7), name=f"{i}.rst") for i in range(60)]
-    with Workers(2, 0, Make(PLAIN)) as pool, ThreadPoolExecutor(6) as threads:
+    with Workers(0, Make(PLAIN)) as pool, ThreadPoolExecutor(6) as threads:
         found = list(threads.map(lambda source: len(list(pool.read(source, Limits())[1])), sources))
         assert found == [1 + i % 7 for i in range(60)]
     assert threading.active_count() < 20
@@ -196,7 +196,7 @@ def test_workers_end_with_the_process_that_started_them(tmp_path, deed):
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from sensorium.readers.workers import Workers, Make\nfrom sensorium.readers.contract import Source, Limits\n"
-        f"kind, rows = Workers(1, 0, Make({PLAIN!r})).read(Source.from_path(sys.argv[2]), Limits())\n"
+        f"kind, rows = Workers(0, Make({PLAIN!r})).read(Source.from_path(sys.argv[2]), Limits())\n"
     )
     plugins = sys.path[0]
     with subprocess.Popen([sys.executable, "-c", code, plugins, source.path], stderr=subprocess.DEVNULL) as parent:

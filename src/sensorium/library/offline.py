@@ -1,8 +1,8 @@
 """A proof that no network connection is needed: a small `add` and `search` in a process that has none.
 
-Run as `python -m sensorium.library.offline [MODEL]`. Before anything else of Sensorium is imported, the process leaves the
-machine's network, where the system lets it (Linux namespaces), and refuses by itself whatever a Python program could
-reach a network with. It prints one line of JSON: `isolated`, `attempts` (what was refused), `found`.
+Run as `python -m sensorium.library.offline [MODEL]`. Before anything else of Sensorium is imported, the process leaves
+the machine's network, where the system lets it (Linux namespaces), and refuses by itself whatever a Python program
+could reach a network with. It prints one line of JSON: `isolated`, `attempts` (what was refused), `found`.
 """
 
 from __future__ import annotations

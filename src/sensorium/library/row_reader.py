@@ -123,7 +123,7 @@ class RowReader:
             record.why = error.why
             return record
         if len(record.parts) == CHUNK:
-            reading.extra, record.rest = True, stream
+            record.rest = stream
         if not record.parts:
             record.why = "the model has no tower for what is in it"
         shown = next((part.preview for part in record.parts if part.preview is not None), None)
@@ -132,14 +132,10 @@ class RowReader:
 
 
 class _Reading:
-    """The parts of one row, column by column. `extra`: workers are started rather than waited for.
-
-    Whoever takes the rest of a row's parts would else wait for workers that later rows hold until it is their turn.
-    """
+    """The parts of one row, column by column."""
 
     def __init__(self, record: Record, encoder: OnnxEncoder, workers: Workers, limits: Limits) -> None:
         self._record, self._encoder, self._workers, self._limits = record, encoder, workers, limits
-        self.extra = False
 
     def parts(self) -> Iterator[PartRow]:
         """Raises Unreadable."""
@@ -160,7 +156,7 @@ class _Reading:
             yield PartRow("text", Place(section=column).to_json(), passage.text, None, {}, prepared)
 
     def _pieces(self, column: str, role: str, source: Source) -> Iterator[PartRow]:
-        kind, rows = self._workers.read(source, self._limits, extra=self.extra)
+        kind, rows = self._workers.read(source, self._limits)
         wanted, given = _MODALITY.get(role), 0
         if role == "video" and kind != role:
             raise Unreadable(f"no film, but of the kind {kind}")

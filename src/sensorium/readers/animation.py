@@ -14,6 +14,7 @@ from sensorium.readers.contract import Source
 ANIMATED = {
     "image/gif": "video/gif", "image/webp": "video/webp", "image/png": "video/apng", "image/avif": "video/avif",
 }  # fmt: skip
+STILL = {moving: still for still, moving in ANIMATED.items()}
 _MOST_BYTES = 64 << 20  # that are looked through for a second frame
 _MOST_BLOCKS = 1 << 18
 _MOST_BOXES, _MOST_OF_A_BOX = 1000, 1 << 20

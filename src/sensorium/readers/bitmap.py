@@ -44,7 +44,7 @@ def decode(source: Source, limits: Limits) -> tuple[Image.Image, dict[str, Any]]
         header = _header(stream.read(14 + max(_SIZES) + 16))
         check_size((header.width, header.height), limits)
         stream.seek(0)
-        data = stream.read(header.pixels_at + 8 * header.width * header.height + (1 << 16))
+        data = stream.read(min(source.size, header.pixels_at + 8 * header.width * header.height + (1 << 16)))
         rows, whole = _runs(data, header) if header.packing in (_RLE8, _RLE4, _RLE24) else _rows(data, header)
         if header.upside_down:
             rows = rows[::-1]

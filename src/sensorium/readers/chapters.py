@@ -58,7 +58,7 @@ class Chapters:
 
     def paragraph(self, text: str, *, tight: bool = False) -> Iterator[Section | Illustration]:
         """Adds a paragraph; a `tight` one stands on the line after the last, as in lists."""
-        text = text.strip()
+        text = text.rstrip().lstrip("\n") if tight else text.strip()  # the depth of a list's item is kept
         if not text:
             return
         if self._texts and self.page != self._began:

@@ -38,6 +38,8 @@ def unreadable(what: str, *more: type[Exception]) -> Iterator[None]:
 
 def reason(error: Exception) -> str:
     """A decoder's error in a few words on one line, without paths and memory addresses."""
+    if isinstance(error, struct.error):  # what Python says of it means nothing to those who do not program
+        return "it ends too early"
     said = getattr(error, "strerror", None) or str(error)
     said = " ".join(_NOISE.sub("", str(said)).split()).rstrip(" .:") or type(error).__name__
     said = said if len(said) <= _LONGEST else said[: _LONGEST - 3] + "..."

@@ -20,8 +20,8 @@ def decode(source: Source, limits: Limits) -> Image.Image:
         header = stream.read(_HEADER)
         width, height = (int.from_bytes(header[at : at + 4], "big") for at in (8, 12))
         check_size((width, height), limits)
+        if not width * height or source.size < _HEADER + width * height * 8:
+            raise Unreadable("a damaged farbfeld picture: it is cut short")
         data = stream.read(width * height * 8)
-    if not width * height or len(data) < width * height * 8:
-        raise Unreadable("a damaged farbfeld picture: it is cut short")
     values = np.frombuffer(data, ">u2").reshape(height, width, 4)
     return to_rgb(Image.fromarray((values >> 8).astype(np.uint8), "RGBA"))

@@ -18,6 +18,7 @@ _BLANKS = re.compile(r"\s+")
 _KEPT = str.maketrans({" ": "\x1f", "\t": "\x1e", "\n": "\x1d"})
 _RESTORED = str.maketrans({"\x1f": " ", "\x1e": "\t", "\x1d": "\n"})
 _BULLET = "\x1c"
+_SPOKEN = "\x1a"  # what a speaker says follows on the same line
 _SOFT = "\x1b"  # a blank that gives way to a comma
 _DEEPEST = 40  # sections in sections; deeper ones are read as one
 _SPEAKER_END = " .:\n"
@@ -68,6 +69,7 @@ HTML = Vocabulary(
 def tidied(pieces: list[str]) -> str:
     """The pieces as one text: paragraphs a blank line apart, no blanks at the ends of lines."""
     text = "".join(pieces).replace("\xad", "")
+    text = re.sub(rf"{_SPOKEN}\s*", " ", text)
     text = re.sub(rf"{_SOFT}+(?=[\s,.;:)\]]|\Z)", "", text).replace(_SOFT, " ")
     text = re.sub(r"[ \xa0]*\n[ \xa0]*", "\n", re.sub(r"[ \xa0]{2,}", " ", text))
     text = re.sub(rf"\s*\n(?:{_BULLET}\s*)+", "\n- ", text)
@@ -230,7 +232,7 @@ class Flow:
         said = one_line(element, self._names).rstrip(_SPEAKER_END)
         if said:
             self._open[-1].speaker = said
-            self._put(f"\n\n{said}:\n")
+            self._put(f"\n\n{said}:{_SPOKEN}")
 
     def _flushed(self, opened: _Open) -> Iterator[Section]:
         text = tidied(opened.pieces)

@@ -127,9 +127,11 @@ def _picture(source: Source, media_type: str, limits: Limits) -> Part:
 
 @contextmanager
 def _opened(source: Source, media_type: str) -> Iterator[ImageFile.ImageFile]:
-    trouble = unreadable(f"cannot be decoded as {called(media_type)}", Image.DecompressionBombError)
-    with trouble, source.open() as stream:
-        yield opened_by_pillow(stream, media_type)
+    with unreadable(f"cannot be decoded as {called(media_type)}"), source.open() as stream:
+        try:
+            yield opened_by_pillow(stream, media_type)
+        except Image.DecompressionBombError as error:  # a picture within a picture, by Pillow's own limit
+            raise Refused("it says that it has far more pixels than are decoded") from error
 
 
 def _tiff(source: Source, limits: Limits) -> Iterator[Part]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFile
 
-from sensorium.readers.animation import ANIMATED, durations
+from sensorium.readers.animation import STILL, durations
 from sensorium.readers.colour import to_rgb
 from sensorium.readers.contract import Limits, Source
 from sensorium.readers.damage import DAMAGE, unreadable
@@ -23,7 +23,6 @@ from sensorium.readers.reel import SIGHT, Glance, Watch
 MOST_FRAMES = 3000
 _MOST_PIXELS = 2_000_000_000  # of all frames together: some ten seconds
 _DAMAGE: tuple[type[Exception], ...] = (*DAMAGE, Image.DecompressionBombError)
-_STILL = {moving: still for still, moving in ANIMATED.items()}
 
 
 class Animation:
@@ -54,7 +53,7 @@ class Animation:
                 self.end += lasts[at] if at < len(lasts) else 0.1
 
     def _opened(self) -> Any:
-        still = _STILL[self.media_type]
+        still = STILL[self.media_type]
 
         @contextmanager
         def opened() -> Iterator[ImageFile.ImageFile]:
@@ -73,7 +72,8 @@ class Animation:
 
     def _frames(self, picture: ImageFile.ImageFile, most: int) -> Iterator[Image.Image]:
         turn = turn_of(picture)
-        for at in range(most):
+        hidden = bool(getattr(picture, "default_image", False))  # of a PNG, for viewers that know no animations
+        for at in range(hidden, most + hidden):
             try:
                 picture.seek(at)
                 picture.load()
@@ -81,7 +81,7 @@ class Animation:
             except EOFError:
                 return
             except _DAMAGE as error:
-                if not at or isinstance(error, MemoryError):
+                if at == hidden or isinstance(error, MemoryError):
                     raise
                 return
             yield frame if turn is None else frame.transpose(turn)

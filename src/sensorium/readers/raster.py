@@ -53,7 +53,7 @@ def _by_codec(source: Source, media_type: str, limits: Limits) -> tuple[Image.Im
         raise Unreadable(f"a picture of {source.size} bytes: no more than {_LARGEST_FILE} are decoded in this format")
     context = _limited(av.CodecContext.create(_CODECS[media_type], "r"), limits)
     with source.open() as stream:
-        packet = av.Packet(stream.read(_LARGEST_FILE))
+        packet = av.Packet(stream.read())
     frame = _first([packet, None], context)
     size = (frame.width, frame.height)
     check_size(size, limits)

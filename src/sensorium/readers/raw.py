@@ -34,7 +34,7 @@ def preview(source: Source, limits: Limits) -> Part:
         exif = _exif(stream)
         for start, length in _previews(stream):
             stream.seek(start)
-            if part := _decoded(stream.read(length), exif, limits):
+            if part := _decoded(stream.read(min(length, source.size)), exif, limits):
                 return part
     raise Refused(NO_PREVIEW)
 

@@ -29,10 +29,8 @@ _MOST_SECONDS, _MOST_BYTES = 20.0, 48 << 20  # of packets that are held until th
 ALIKE, OTHER = 0.45, 1.6  # how unlike two frames are (`Look.unlike`): surely of one shot, surely not
 _BLACK_BYTES = 200  # of a frame in a stretch of black: more is too much for nothing
 _SHORT = 2.0  # seconds between key frames: so short that nothing need be decoded for a moment's sake
-# Frames from key frame to key frame where an encoder was told a number: a second or a few, or the encoder's own.
-_CLOCKED = frozenset({
-    12, 15, 24, 25, 30, 48, 50, 60, 72, 75, 90, 96, 100, 120, 125, 128, 144, 150, 180, 192, 240, 250, 300,
-})  # fmt: skip
+# Frames from key frame to key frame where an encoder was told a number: a second or two, or what x264 and others take.
+_CLOCKED = frozenset({12, 15, 24, 25, 30, 48, 50, 60, 249, 250, 251, 300})
 
 
 @dataclass(slots=True)
@@ -159,7 +157,7 @@ class Reel:
         self.decoder, self.developer, self.clock = decoder, developer, clock
         self.size: tuple[int, int] | None = None  # of the first frame: width and height, upright
         self.ended = False  # whether all packets are known
-        self._lengths: deque[int] = deque(maxlen=32)
+        self._lengths: deque[int] = deque(maxlen=8)
         self._given = self._passed = self._decoded = 0  # glances, and packets
         self._last: Look | None = None  # of the latest frame, where all were decoded up to it
 
@@ -220,7 +218,7 @@ class Reel:
             now.cut = now.time if self._last is not None and _is_other(self._last, now.look, near=True) else None
             return
         count = len(held.items)
-        clocked = count in self._lengths or any(abs(count - each) <= (each >= 240) for each in _CLOCKED)
+        clocked = count in _CLOCKED or self._lengths.count(count) > 1
         stretch = held.stretch(now.time, size, clocked=clocked)
         self._lengths.append(count)
         self._passed += count

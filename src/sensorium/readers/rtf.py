@@ -21,14 +21,14 @@ from sensorium.readers.sections import Section, described, known, text_parts
 # Private characters that stand for what the text does not keep: the end of a page, a heading of level 0 to 8, a note.
 _PAGE, _NOTE, _HEADING = "\ue000", "\ue001", "\ue010"
 _MARKED = (
-    (re.compile(r"\\page(?![a-z])"), rf"\\par\\uc0\\u{ord(_PAGE)} \\par "),
-    (re.compile(r"\\outlinelevel([0-8])(?!\d)"), lambda found: rf"\uc0\u{ord(_HEADING) + int(found[1])} "),
-    (re.compile(r"\\footnote(?![a-z])"), rf"\\uc0\\u{ord(_NOTE)} "),
+    (re.compile(r"\\page(?![a-z])"), rf"\\par{{\\uc0\\u{ord(_PAGE)} }}\\par "),
+    (re.compile(r"\\outlinelevel([0-8])(?!\d)"), lambda found: rf"{{\uc0\u{ord(_HEADING) + int(found[1])} }}"),
+    (re.compile(r"\\footnote(?![a-z])"), rf"{{\\uc0\\u{ord(_NOTE)} }}"),
 )
 _BRACES = re.compile(r"\\[{}\\]|[{}]|\\bin(\d+) ?")
 _PICTURE = re.compile(r"\{\\pict\b")
 _BITMAP = re.compile(r"\\(?:png|jpeg)blip")
-_HEX = re.compile(r"[0-9a-fA-F\s]{64,}")
+_HEX = re.compile(r"(?<=[\s}])[0-9a-fA-F][0-9a-fA-F\s]{63,}")
 _HEADING_MARK = re.compile("[\ue010-\ue018]")
 _INFO = re.compile(r"\{\\(title|author|subject|keywords|doccomm)\b ?((?:[^{}\\]|\\[^{}]|\\[{}])*)\}")
 _CREATED = re.compile(r"\{\\creatim\\yr(\d+)\\mo(\d+)(?:\\dy(\d+))?")
@@ -56,7 +56,7 @@ def parts(data: bytes, limits: Limits) -> Iterator[Part]:
 
 
 def _sections(plain: str) -> Iterator[Section | Illustration]:
-    chapters = Chapters(page=1 if _PAGE in plain else None)
+    chapters, in_table = Chapters(page=1 if _PAGE in plain else None), False
     for line in plain.replace("\xa0", " ").replace("\xad", "").split("\n"):
         if _PAGE in line and chapters.page is not None:
             chapters.page += line.count(_PAGE)
@@ -66,7 +66,8 @@ def _sections(plain: str) -> Iterator[Section | Illustration]:
         if level and words and len(words) <= _LONGEST_HEADING:
             yield from chapters.heading(words, ord(level[0]) - ord(_HEADING) + 1)
         else:
-            yield from chapters.paragraph(words, tight="|" in words)
+            yield from chapters.paragraph(words, tight=in_table and " | " in words)
+        in_table = " | " in words
         for note in notes:
             chapters.note(note)
     for found in chapters.end():

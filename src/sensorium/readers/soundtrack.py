@@ -78,7 +78,7 @@ class Soundtrack:
 
     def _hear(self, packet: Any | None, time: float) -> None:
         """Decodes a packet of the sound, or what is left in the decoder."""
-        if self.sound is None:
+        if self.sound is None or (packet is not None and packet.has_sidedata("encryption_info")):
             return
         try:
             frames = self.sound.codec_context.decode(packet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -14,10 +15,12 @@ from sensorium.readers import packed
 from sensorium.readers.contract import Limits, Source
 from sensorium.readers.damage import unreadable
 from sensorium.readers.excel import open_xml
+from sensorium.readers.old_excel import cells_claimed
 from sensorium.readers.opendocument_sheets import open_document
 from sensorium.readers.workbook import LOCKED, Book, Rows, shown
 
-_LARGEST_OLD = 128 << 20  # bytes: an .xls is held in memory as a whole
+_LARGEST_OLD = 64 << 20  # bytes: an .xls is held in memory as a whole
+_MOST_CELLS = 4_000_000
 
 
 @contextmanager
@@ -46,8 +49,8 @@ def _old(source: Source) -> Iterator[Book]:
     try:
         with (
             unreadable("a damaged workbook", calamine.CalamineError, zipfile.BadZipFile),
-            source.open() as stream,
-            calamine.CalamineWorkbook.from_filelike(stream) as workbook,
+            _panics_told(),
+            calamine.CalamineWorkbook.from_filelike(io.BytesIO(_sound(source))) as workbook,
         ):
             names = [s.name for s in workbook.sheets_metadata if s.typ == calamine.SheetTypeEnum.WorkSheet]
 
@@ -60,3 +63,24 @@ def _old(source: Source) -> Iterator[Book]:
         if isinstance(error.__cause__, calamine.PasswordError):
             raise Unreadable(LOCKED) from error
         raise
+
+
+def _sound(source: Source) -> bytes:
+    """The bytes of an .xls whose cells fit into memory: calamine makes room for all between the corners."""
+    with source.open() as stream:
+        data = stream.read(_LARGEST_OLD)
+    cells = cells_claimed(data)
+    if cells > _MOST_CELLS:
+        raise Unreadable(f"an .xls whose sheets span {cells} cells: no more than {_MOST_CELLS} are; save it as .xlsx")
+    return data
+
+
+@contextmanager
+def _panics_told() -> Iterator[None]:
+    """What calamine's Rust did not foresee in a damaged file; no `Exception`, and of a class that cannot be named."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise Unreadable("a damaged workbook") from error

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import io
 import re
-import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from lxml import etree
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import GifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from sensorium.core.errors import Unreadable
 from sensorium.core.types import Part, Place
-from sensorium.readers.contract import Limits
+from sensorium.readers.contract import HEAD_BYTES, Limits
 from sensorium.readers.damage import DAMAGE, reason
 from sensorium.readers.data_urls import data_of
 from sensorium.readers.flow import one_line
+from sensorium.readers.marks import by_mark
 from sensorium.readers.safe_xml import language, local
 from sensorium.readers.sections import Section, known
-from sensorium.readers.svg_work import refuse_boundless
+from sensorium.readers.svg_work import bound
 
 MISSING = "SVG pictures need the extra svg: pip install 'sensorium[svg]'"
 _SMALLEST_DRAWING = 512
 _LARGEST_EMBEDDED = 4 << 20  # pixels of a picture inside a drawing
 _WORDS = frozenset({"title", "desc", "text"})
 _HREFS = ("href", "{http://www.w3.org/1999/xlink}href")
-_BITMAPS = ("JPEG", "PNG", "GIF", "WEBP")
+# Asked themselves, and not through `Image.open`, which judges sizes by a limit of its own.
+_BITMAPS: dict[str, Callable[[io.BytesIO, str], ImageFile.ImageFile]] = {
+    "image/png": PngImagePlugin.PngImageFile, "image/jpeg": JpegImagePlugin.JpegImageFile,
+    "image/gif": GifImagePlugin.GifImageFile, "image/webp": WebPImagePlugin.WebPImageFile,
+}  # fmt: skip
 _OUTSIDE = re.compile(r"url\(\s*[\"']?(?!\s*[\"']?#)[^)]*\)|@import[^;]*;?", re.IGNORECASE)
 # Work that grows with a number in the file, and what it may grow to.
 _COSTLY = {"numOctaves": 8.0, "stdDeviation": 200.0, "order": 15.0, "radius": 100.0}
@@ -56,7 +60,7 @@ class Drawing:
         Raises `Unreadable` when the extra is missing or the drawing cannot be rendered.
         """
         self._confine()
-        refuse_boundless(self._root)
+        bound(self._root)
         pixels = _rendered(etree.tostring(self._root, encoding="unicode"), _side(limits))
         if pixels.min() == pixels.max():
             return None
@@ -115,17 +119,23 @@ def _rendered(svg: str, side: int) -> NDArray[np.uint8]:
         png = svg_to_bytes(svg_string=svg, width=side, height=side, background="white")
         with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
             return np.asarray(picture.convert("RGB"))
-    except DAMAGE as error:
-        raise Unreadable(f"an SVG that cannot be drawn: {reason(error)}") from error
+    except BaseException as error:  # a slip of the renderer is a PanicException, which is no Exception
+        if isinstance(error, DAMAGE):
+            raise Unreadable(f"an SVG that cannot be drawn: {reason(error)}") from error
+        if type(error).__name__ == "PanicException":
+            raise Unreadable("an SVG that the renderer cannot draw") from error
+        raise
 
 
 def _is_bearable(url: str) -> bool:
     """Whether a data URL holds a bitmap of a size that the renderer can bear; it would open an SVG's own links."""
+    data = data_of(url) or b""
+    plugin = _BITMAPS.get(by_mark(data[:HEAD_BYTES]))
     try:
-        with Image.open(io.BytesIO(data_of(url) or b""), formats=_BITMAPS) as picture:
-            return picture.width * picture.height <= _LARGEST_EMBEDDED
-    except (OSError, ValueError, SyntaxError, struct.error, Image.DecompressionBombError):
+        width, height = plugin(io.BytesIO(data), "").size if plugin else (0, 0)
+    except DAMAGE:
         return False
+    return 0 < width * height <= _LARGEST_EMBEDDED
 
 
 def _number(said: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from sensorium.core.errors import Unreadable
 from sensorium.core.types import Audio, Part, Place
-from sensorium.readers.animation import ANIMATED
+from sensorium.readers.animation import ANIMATED, STILL
 from sensorium.readers.audio import opened
 from sensorium.readers.contract import Limits, Source
 from sensorium.readers.damage import unreadable
@@ -22,7 +23,7 @@ from sensorium.readers.dates import iso_date
 from sensorium.readers.footage import Clock, Decoder, packets_of
 from sensorium.readers.frames import Developer
 from sensorium.readers.moving import Animation
-from sensorium.readers.pixels import check_size
+from sensorium.readers.pixels import Refused, check_size
 from sensorium.readers.reel import Glance, Reel
 from sensorium.readers.shots import Piece, Shots
 from sensorium.readers.sniff import sniff
@@ -86,8 +87,28 @@ def _animation(source: Source, media_type: str, limits: Limits) -> Iterator[Part
     animation = Animation(source, media_type, limits)
     telling = _Telling(None, Passages(limits.passage_characters), limits)
     with closing(telling.parts(_pieces(animation.glances(), animation))) as parts:
-        for at, part in enumerate(parts):
-            yield part if at else replace(part, attributes=animation.attributes)
+        try:
+            first = next(parts)
+        except Refused:
+            raise
+        except Unreadable as error:  # Pillow cannot; FFmpeg perhaps can
+            yield from _rescued(source, media_type, limits, error)
+            return
+        yield replace(first, attributes=animation.attributes)
+        yield from parts
+
+
+def _rescued(source: Source, media_type: str, limits: Limits, error: Unreadable) -> Iterator[Part]:
+    parts = _film(source, limits)
+    try:
+        first = next(parts)
+    except Unreadable:
+        from sensorium.readers.salvage import by_another
+
+        yield by_another(source, STILL[media_type], limits, error)
+        return
+    yield first
+    yield from parts
 
 
 def _pieces(glances: Iterator[Glance], clock: Any) -> Iterator[Piece]:
@@ -153,15 +174,14 @@ class _Telling:
             yield Part("text", cue.text, _place(cue.start, cue.end), language, preview=self.picture)
 
     def _beyond(self) -> Iterator[Part]:
-        """What is heard after the last picture."""
-        while self.track is not None:
-            self.track.read_to(self.heard + 4 * self.limits.window_seconds)
-            end = self.track.end
-            yield from self._sound(end, ends=self.track.ended)
-            yield from self._said(end)
-            if self.track.ended:
-                break
-        yield from self._said(float("inf"))
+        """What is heard after the last picture; less than a second only if it is all."""
+        while self.track is not None and not self.track.ended:
+            self.track.read_to(max(self.track.now, self.heard) + SPAN)
+            yield from self._sound(self.track.end, ends=False)
+            yield from self._said(self.track.end)
+        if self.track is not None and (self.track.end - self.heard >= _BRIEF or not self.heard):
+            yield from self._sound(self.track.end, ends=True)
+        yield from self._said(math.inf)
 
 
 def _first_with(about: dict[str, Any], reel: Reel | None, parts: Iterator[Part]) -> Iterator[Part]:
@@ -170,13 +190,15 @@ def _first_with(about: dict[str, Any], reel: Reel | None, parts: Iterator[Part])
             yield part
             continue
         if reel and reel.size:
-            about = {**about, **_measured(about, reel), "width": reel.size[0], "height": reel.size[1]}
+            about |= {"width": reel.size[0], "height": reel.size[1], **_measured(about, reel)}
+            about = {name: value for name, value in about.items() if value is not None}
         yield replace(part, attributes={**about, **part.attributes})
 
 
-def _measured(about: Mapping[str, Any], reel: Reel) -> dict[str, float]:
-    """The film's length, where its file says a shorter one or none, and it is known already."""
-    return {"seconds": round(reel.clock.end, 3)} if reel.ended and reel.clock.end > about.get("seconds", 0) + 1 else {}
+def _measured(about: Mapping[str, Any], reel: Reel) -> dict[str, Any]:
+    """The film's length where its file does not say it, or says too little; None while it is not known."""
+    wrong = reel.clock.end > 1.5 * about.get("seconds", 0.0) + 0.25
+    return {"seconds": round(reel.clock.end, 3) if reel.ended else None} if wrong else {}
 
 
 def _when(part: Part) -> tuple[float, int]:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
-from threading import Lock, Semaphore
+from threading import Lock
 from typing import Any
 
 from sensorium.core import errors
@@ -51,15 +51,14 @@ class Make:
 
 
 class Workers:
-    """Up to `count` processes that read files, each with `memory` bytes for its data (0: as much as there is).
+    """Processes that read files, one for each file that is being read, with `memory` bytes for its data (0: no limit).
 
     Use it as a context manager. Safe to use from several threads; a file's rows are taken by one of them.
     """
 
-    def __init__(self, count: int, memory: int, make: Make) -> None:
+    def __init__(self, memory: int, make: Make) -> None:
         """Nothing is started yet."""
         self.memory, self.make = memory, make
-        self._free = Semaphore(count)
         self._busy: set[_Worker] = set()
         self._lock = Lock()
         self._closed = False
@@ -77,21 +76,19 @@ class Workers:
         for worker in busy:
             worker.kill()
 
-    def read(self, source: Source, limits: Limits, *, extra: bool = False) -> tuple[str, Iterator[Row]]:
+    def read(self, source: Source, limits: Limits) -> tuple[str, Iterator[Row]]:
         """(kind, rows) as `registry.read` has parts, each part made into a row, as they come.
 
-        `extra` starts a worker beyond `count` rather than wait for one. Raises `Unreadable`, at once or from the rows:
-        also when the file took a worker's life, time or memory; and what `make` raises.
+        The worker is busy until the last row is taken, or the rows are let go. Raises `Unreadable`, at once or from the
+        rows: also when the file took a worker's life, time or memory; and what `make` raises.
         """
-        messages = self._messages(source, limits, extra=extra)
+        messages = self._messages(source, limits)
         first = next(messages)
         return first["kind"], chain(first["rows"], (row for message in messages for row in message["rows"]))
 
-    def _messages(self, source: Source, limits: Limits, *, extra: bool) -> Iterator[Mapping[str, Any]]:
-        if not extra:
-            self._free.acquire()
+    def _messages(self, source: Source, limits: Limits) -> Iterator[Mapping[str, Any]]:
+        job = self._job(source, limits)
         try:
-            job = self._job(source, limits)
             try:
                 first, rest = self._begun(job, limits)
             except Died:  # perhaps over an earlier file, which had left it in disorder: once more, with a new one
@@ -102,9 +99,6 @@ class Workers:
             raise Unreadable(f"its decoder died over it ({error}): the file is damaged, or made to do harm") from error
         except Stalled as error:
             raise Unreadable(str(error)) from error
-        finally:
-            if not extra:
-                self._free.release()
 
     def _begun(
         self, job: Mapping[str, Any], limits: Limits, *, fresh: bool = False

@@ -1,6 +1,6 @@
 """A process that adds folders to a library and searches it; it is looked at from the outside.
 
-`python -m badfiles.adding PLAN`: JSON with `library`, `model`, `folders`, and optionally `limits` and `searches` (texts).
+`python -m badfiles.adding PLAN`: JSON with `library`, `model`, `folders`, optionally `limits`, `searches` (texts).
 It prints one line of JSON: `report`, `hits` (a list of paths a search), `left` (its own children that are zombies).
 """
 
@@ -78,8 +78,10 @@ def add_outside(plan: dict[str, Any], patience: float, paths: tuple[Path, ...] =
         sampler.stop.set()
         sampler.join()
     assert child.returncode == 0, f"exit code {child.returncode}: {errors.decode('utf-8', 'replace')[-3000:]}"
-    gone, left = psutil.wait_procs(list(sampler.seen), timeout=5)
-    return Ended(json.loads(out.splitlines()[-1]), time.monotonic() - started, sampler.peak, [each.pid for each in left])
+    _, left = psutil.wait_procs(list(sampler.seen), timeout=5)
+    return Ended(
+        json.loads(out.splitlines()[-1]), time.monotonic() - started, sampler.peak, [each.pid for each in left]
+    )
 
 
 def main() -> None:

@@ -121,7 +121,11 @@ def odd_films() -> dict[str, bytes]:
         "other-file.mp4": whole.replace(b"url \0\0\0\1", b"url \0\0\0\0"),
         "huge-box.mp4": box(b"ftyp", b"isom\0\0\0\0isom") + b"\0\0\0\1moov" + b"\x7f" + b"\xff" * 7 + bytes(200),
         "cyclic.mkv": cyclic_matroska(),
-        "endless-sizes.mkv": b"\x1aE\xdf\xa3\x84B\x82\x88m" + b"\x18S\x80g\x01" + b"\xff" * 7 + b"\x1fC\xb6u\x01" + b"\xff" * 7,
+        "endless-sizes.mkv": b"\x1aE\xdf\xa3\x84B\x82\x88m"
+        + b"\x18S\x80g\x01"
+        + b"\xff" * 7
+        + b"\x1fC\xb6u\x01"
+        + b"\xff" * 7,
         "no-frames.avi": film("avi", "mjpeg", side=32)[:2048],
     }
 
@@ -167,7 +171,9 @@ def cyclic_matroska() -> bytes:
     head = element(0x1A45DFA3, element(0x4282, b"matroska"))
     entry = element(0x4DBB, element(0x53AB, b"\x11\x4d\x9b\x74") + element(0x53AC, b"\0"))
     seeks = element(0x114D9B74, entry * 50)
-    linked = element(0x1549A966, element(0x73A4, b"A" * 16) + element(0x3CB923, b"A" * 16) + element(0x3EB923, b"A" * 16))
+    linked = element(
+        0x1549A966, element(0x73A4, b"A" * 16) + element(0x3CB923, b"A" * 16) + element(0x3EB923, b"A" * 16)
+    )
     chapter = element(0xB6, element(0x73C4, b"\1") + element(0x91, b"\0") + element(0x6E67, b"A" * 16))
     chapters = element(0x1043A770, element(0x45B9, element(0x45DD, b"\1") + chapter * 20))
     return head + element(0x18538067, seeks + linked + chapters + seeks)
@@ -178,16 +184,31 @@ def playlists(port: int, secret: str) -> dict[str, bytes]:
     url = f"http://127.0.0.1:{port}/film"
     hls = f"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n{url}.ts\n#EXTINF:5,\nfile://{secret}\n#EXT-X-ENDLIST\n"
     concat = f"ffconcat version 1.0\nfile '{secret}'\nfile '{url}.mp4'\n"
-    sdp = f"v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video {port} RTP/AVP 96\na=rtpmap:96 H264/90000\n"
-    mpd = f'<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><AdaptationSet><Representation id="1">' \
+    sdp = "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\n"
+    sdp += f"m=video {port} RTP/AVP 96\na=rtpmap:96 H264/90000\n"
+    mpd = (
+        f'<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><AdaptationSet><Representation id="1">'
         f"<BaseURL>{url}</BaseURL></Representation></AdaptationSet></Period></MPD>"
+    )
     return {
-        "list.m3u8": hls.encode(), "list.mp4": hls.encode(), "list.mkv": hls.encode(), "list.ffconcat": concat.encode(),
-        "list.avi": concat.encode(), "list.sdp": sdp.encode(), "list.mpd": mpd.encode(), "mpd.mp4": mpd.encode(),
+        "list.m3u8": hls.encode(),
+        "list.mp4": hls.encode(),
+        "list.mkv": hls.encode(),
+        "list.ffconcat": concat.encode(),
+        "list.avi": concat.encode(),
+        "list.sdp": sdp.encode(),
+        "list.mpd": mpd.encode(),
+        "mpd.mp4": mpd.encode(),
         "list.pls": f"[playlist]\nFile1={url}\nNumberOfEntries=1\n".encode(),
         "list.xspf": f'<?xml version="1.0"?><playlist xmlns="http://xspf.org/ns/0/"><trackList><track><location>{url}'
         "</location></track></trackList></playlist>".encode(),
         "ref.mov": box(b"ftyp", b"qt  \0\0\0\0qt  ")
-        + box(b"moov", box(b"rmra", box(b"rmda", box(b"rdrf", bytes(4) + b"url " + struct.pack(">I", len(url) + 1), url.encode() + b"\0")))),
+        + box(
+            b"moov",
+            box(
+                b"rmra",
+                box(b"rmda", box(b"rdrf", bytes(4) + b"url " + struct.pack(">I", len(url) + 1), url.encode() + b"\0")),
+            ),
+        ),
         "cover.asx": f'<asx version="3"><entry><ref href="{url}"/></entry></asx>'.encode(),
-    }  # fmt: skip
+    }

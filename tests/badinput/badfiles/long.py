@@ -82,7 +82,9 @@ def gigabyte_of_lines(path: Path) -> None:
 
 def gigabyte_of_markup(path: Path) -> None:
     """An XML document, or by its name a page, of a gigabyte."""
-    begin, end = (b"<html><body>", b"</body></html>") if path.suffix == ".html" else (b'<?xml version="1.0"?><d>', b"</d>")
+    begin, end = (
+        (b"<html><body>", b"</body></html>") if path.suffix == ".html" else (b'<?xml version="1.0"?><d>', b"</d>")
+    )
     block = b"<section><title>Harbour</title><p>" + _WORDS + b"</p></section>"
     with path.open("wb") as file:
         file.write(begin)
@@ -107,8 +109,16 @@ def largest_picture(path: Path) -> None:
 
 
 LONG: dict[str, Callable[[Path], None]] = {
-    "three-hours.opus": three_hours_of_sound, "three-hours.wav": three_hours_of_samples, "two-hours.mkv": two_hours_of_film,
-    "zeros.txt": gigabyte_of_zeros, "words.txt": gigabyte_of_words, "endless.csv": gigabyte_of_table, "lines.jsonl": gigabyte_of_lines,
-    "large.xml": gigabyte_of_markup, "large.html": gigabyte_of_markup, "million.gif": million_frames,
-    "50000x50000.png": fifty_thousand_pixels, "largest.png": largest_picture,
-}  # fmt: skip
+    "three-hours.opus": three_hours_of_sound,
+    "three-hours.wav": three_hours_of_samples,
+    "two-hours.mkv": two_hours_of_film,
+    "zeros.txt": gigabyte_of_zeros,
+    "words.txt": gigabyte_of_words,
+    "endless.csv": gigabyte_of_table,
+    "lines.jsonl": gigabyte_of_lines,
+    "large.xml": gigabyte_of_markup,
+    "large.html": gigabyte_of_markup,
+    "million.gif": million_frames,
+    "50000x50000.png": fifty_thousand_pixels,
+    "largest.png": largest_picture,
+}

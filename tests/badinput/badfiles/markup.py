@@ -7,6 +7,7 @@ import gzip
 from dataclasses import dataclass
 from pathlib import Path
 
+from badfiles.bombs import gzipped, zero_png
 from badfiles.pictures import fields, saved
 
 DEEP = 200_000
@@ -14,7 +15,7 @@ DEEP = 200_000
 
 @dataclass(frozen=True)
 class Ground:
-    """Where attacks are laid: a folder, a port of this machine that must stay silent, a text and a picture elsewhere."""
+    """Where attacks are laid: a folder, a port that must stay silent, a text and a picture elsewhere."""
 
     folder: Path
     port: int
@@ -37,7 +38,8 @@ def good_markup() -> dict[str, bytes]:
     picture = base64.b64encode(saved(fields(5), "PNG")).decode()
     whole = page(
         "<nav><a href=/>home</a></nav><main><h1 id=top>Gardens</h1><p>Roses need sun and water every day.</p>"
-        f'<figure><img src="data:image/png;base64,{picture}" alt="sixteen fields"><figcaption>Beds</figcaption></figure>'
+        f'<figure><img src="data:image/png;base64,{picture}" alt="sixteen fields"><figcaption>Beds</figcaption></'
+        f"figure>"
         "<h2 id=tools>Tools</h2><p>A spade, a rake and a hose.</p><ul><li>One<li>Two</ul>"
         "<table><tr><th>plant<th>height<tr><td>rose<td>1 m</table></main><script>alert(1)</script>",
         "<title>A garden</title><meta name=description content='How it grows'><meta property=og:title content=G>",
@@ -56,12 +58,13 @@ def good_markup() -> dict[str, bytes]:
     return {
         "garden.html": whole,
         "wide.html": whole.decode().encode("utf-16"),
-        "plain.xhtml": b'<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><body><p>Some words.</p></body></html>',
+        "plain.xhtml": b'<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><body><p>Some words.</p>'
+        b"</body></html>",
         "news.rss": rss.encode(),
         "log.atom": atom.encode(),
         "bread.xml": docbook.encode(),
         "cellar.xml": plain.encode("latin-1"),
-    }  # fmt: skip
+    }
 
 
 def xml_bombs(ground: Ground) -> dict[str, bytes]:
@@ -78,7 +81,8 @@ def xml_bombs(ground: Ground) -> dict[str, bytes]:
         "doctype.xml": f'{head}<!DOCTYPE d SYSTEM "{ground.url}.dtd"><d><p>Words.</p></d>',
         "public.xml": f'{head}<!DOCTYPE d PUBLIC "-//X//Y" "{ground.url}.dtd"><d><p>Words.</p></d>',
         "sheet.xml": f'{head}<?xml-stylesheet type="text/xsl" href="{ground.url}.xsl"?><d><p>Words.</p></d>',
-        "schema.xml": f'{head}<d xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="a {ground.url}"'
+        "schema.xml": f'{head}<d xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:schemaLocation="a '
+        f'{ground.url}"'
         f' xsi:noNamespaceSchemaLocation="{ground.url}"><p>Words.</p></d>',
         "base.xml": f'{head}<d xml:base="{ground.url}"><p>Words.</p></d>',
         "deep.xml": head + "<a>" * DEEP + "words" + "</a>" * DEEP,
@@ -99,7 +103,8 @@ def xml_bombs(ground: Ground) -> dict[str, bytes]:
     for number, where in enumerate(outside):
         found[f"entity-{number}.xml"] = f'{head}<!DOCTYPE d [<!ENTITY x SYSTEM "{where}">]><d><p>&x;</p></d>'
         found[f"include-{number}.xml"] = (
-            f'{head}<d xmlns:xi="http://www.w3.org/2001/XInclude"><p>Words.</p><xi:include href="{where}" parse="text"/></d>'
+            f'{head}<d xmlns:xi="http://www.w3.org/2001/XInclude"><p>Words.</p><xi:include href="{where}" '
+            f'parse="text"/></d>'
         )
     return {name: text.encode("utf-8", "surrogatepass") for name, text in found.items()} | {
         "lone.xml": b'<?xml version="1.0"?><d><p>\xed\xa0\x80\xff\xfe words</p></d>',
@@ -109,11 +114,13 @@ def xml_bombs(ground: Ground) -> dict[str, bytes]:
 
 def html_traps(ground: Ground) -> dict[str, bytes]:
     """Name -> page that names other files and addresses, or never ends."""
-    outside = ("../" * 8 + str(ground.picture).lstrip("/"), str(ground.picture), f"file://{ground.picture}", ground.url + ".png",
-               "//127.0.0.1:%d/x.png" % ground.port, "..\\secret.png", "%2e%2e/secret.png", "link-out.png", "folder-out/secret.png",
-               "\0/etc/passwd", "fifo.png", "zero.png", "/dev/zero", "/dev/stdin", "a" * 100_000, "http://[::1", "data:image/png,",
-               "data:image/png;base64,!!!!", "data:text/html,<b>x", "javascript:alert(1)", "\\\\127.0.0.1\\share\\x.png",
-               "./", ".", "", "?", "#", "nul\n.png")  # fmt: skip
+    outside = (
+        "../" * 8 + str(ground.picture).lstrip("/"), str(ground.picture), f"file://{ground.picture}",
+        f"{ground.url}.png", f"//127.0.0.1:{ground.port}/x.png", "..\\secret.png", "%2e%2e/secret.png", "link-out.png",
+        "folder-out/secret.png", "\0/etc/passwd", "fifo.png", "zero.png", "/dev/zero", "/dev/stdin", "a" * 100_000,
+        "http://[::1", "data:image/png,", "data:image/png;base64,!!!!", "data:text/html,<b>x", "javascript:alert(1)",
+        "\\\\127.0.0.1\\share\\x.png", "./", ".", "", "?", "#", "nul\n.png",
+    )  # fmt: skip
     pictures = "".join(f'<p>Words {n}.</p><img alt="outside {n}" src="{where}">' for n, where in enumerate(outside))
     url = ground.url
     active = (
@@ -124,31 +131,44 @@ def html_traps(ground: Ground) -> dict[str, bytes]:
         f'<h1>Words</h1><iframe src="{url}"></iframe><script src="{url}"></script><object data="{url}"></object>'
         f'<embed src="{url}"><video src="{url}" poster="{url}.png"></video><audio src="{url}"></audio>'
         f'<img srcset="{url} 1x, {url}2 2x"><picture><source srcset="{url}"><img src="{url}"></picture>'
-        f'<svg><image href="{url}"/><use xlink:href="{url}#a"/></svg><body background="{url}"><input type=image src="{url}">'
+        f'<svg><image href="{url}"/><use xlink:href="{url}#a"/></svg><body background="{url}"><input type=image '
+        f'src="{url}">'
         f'<table background="{url}"><tr><td>cell</table><frame src="{url}"><p>More words here.</p>'
     )
-    bomb = base64.b64encode(_wide_png()).decode()
+    bomb = base64.b64encode(zero_png(30_000, 30_000)).decode()
     found = {
-        "outside.html": page(pictures), "active.html": page(inside, active),
-        "deep.html": page("<div>" * DEEP + "words"), "deep-b.html": page("<b>" * DEEP + "words"),
-        "deep-list.html": page("<ul><li>" * (DEEP // 2) + "words"), "deep-table.html": page("<table><tr><td>" * 50_000 + "words"),
-        "deep-font.html": page("<p><a><font>" * 60_000 + "words"), "deep-svg.html": page("<svg><g>" * 50_000 + "words"),
+        "outside.html": page(pictures),
+        "active.html": page(inside, active),
+        "deep.html": page("<div>" * DEEP + "words"),
+        "deep-b.html": page("<b>" * DEEP + "words"),
+        "deep-list.html": page("<ul><li>" * (DEEP // 2) + "words"),
+        "deep-table.html": page("<table><tr><td>" * 50_000 + "words"),
+        "deep-font.html": page("<p><a><font>" * 60_000 + "words"),
+        "deep-svg.html": page("<svg><g>" * 50_000 + "words"),
         "deep-quote.html": page("<blockquote>" * DEEP + "<h1>words</h1>"),
         "many-headings.html": page("<h2>Heading</h2><p>Words.</p>" * 50_000),
         "many-pictures.html": page(f'<img alt=x src="data:image/gif;base64,{_gif()}">' * 20_000),
         "picture-bomb.html": page(f'<p>Words.</p><img src="data:image/png;base64,{bomb}">' * 20),
         "long-attribute.html": page(f"<p title={'x' * 10_000_000}>Words.</p>"),
         "wide-table.html": page("<table><tr>" + "<td>c" * 100_000 + "</table>"),
-        "spans.html": page('<table><tr><td rowspan=65534 colspan=1000>a<td rowspan=-1 colspan=999999999>b</table><p>Words.'),
-        "open-comment.html": page("<p>Words.</p><!--" + "x" * 3_000_000), "open-script.html": page("<p>Words.<script>" + "x" * 3_000_000),
-        "open-tag.html": page("<p>Words.</p><a href='" + "x" * 3_000_000), "many-entities.html": page("&amp;&#x110000;&#0;&bogus;" * 100_000),
-        "brackets.html": page("<" * 1_000_000), "endless-doctype.html": b"<!doctype html" + b" x" * 1_000_000,
+        "spans.html": page(
+            "<table><tr><td rowspan=65534 colspan=1000>a<td rowspan=-1 colspan=999999999>b</table><p>Words."
+        ),
+        "open-comment.html": page("<p>Words.</p><!--" + "x" * 3_000_000),
+        "open-script.html": page("<p>Words.<script>" + "x" * 3_000_000),
+        "open-tag.html": page("<p>Words.</p><a href='" + "x" * 3_000_000),
+        "many-entities.html": page("&amp;&#x110000;&#0;&bogus;" * 100_000),
+        "brackets.html": page("<" * 1_000_000),
+        "endless-doctype.html": b"<!doctype html" + b" x" * 1_000_000,
         "lone.html": page("<h1>Words</h1>") + b"<p>\xff\xfe\xed\xa0\x80\xc0\x80 more words</p>",
-        "zeros.html": page("<p>a\0b\0c words</p>"), "utf7.html": b"<html><meta charset=utf-7><p>+ADw-script+AD4- words</p>",
-        "mixed.html": page("<p>Stra\u00dfe</p>") + "<p>Stra\u00dfe</p>".encode("latin-1") + "<p>Stra\u00dfe</p>".encode("utf-16-le"),
+        "zeros.html": page("<p>a\0b\0c words</p>"),
+        "utf7.html": b"<html><meta charset=utf-7><p>+ADw-script+AD4- words</p>",
+        "mixed.html": page("<p>Stra\u00dfe</p>")
+        + "<p>Stra\u00dfe</p>".encode("latin-1")
+        + "<p>Stra\u00dfe</p>".encode("utf-16-le"),
         "frames.html": f'<html><frameset><frame src="{url}"><noframes>Words.</noframes></frameset></html>'.encode(),
         "template.html": page("<template>" * 5_000 + "<p>words" + "</template>" * 5_000 + "<p>Words."),
-    }  # fmt: skip
+    }
     return found
 
 
@@ -158,32 +178,53 @@ def svg_traps(ground: Ground) -> dict[str, bytes]:
     uses = "".join(f'<g id="g{n}">' + f'<use xlink:href="#g{n - 1}"/>' * 10 + "</g>" for n in range(1, 12))
     outside = "".join(
         f'<image href="{where}" xlink:href="{where}" x="0" y="0" width="50" height="50"/>'
-        for where in (f"file://{ground.picture}", str(ground.picture), url + ".png", "../secret.png", "link-out.png", "/dev/zero")
+        for where in (
+            f"file://{ground.picture}",
+            str(ground.picture),
+            url + ".png",
+            "../secret.png",
+            "link-out.png",
+            "/dev/zero",
+        )
     )
     found = {
         "outside.svg": f'<svg {xlink} width="60" height="60"><title>Outside</title>{outside}</svg>',
-        "script.svg": f'<svg {xlink} width="60" height="60" onload="fetch({url})"><script href="{url}"/><script>fetch("{url}")'
-        f'</script><style>@import url({url}); @font-face {{font-family: a; src: url({url})}}</style><text y="9">words</text></svg>',
-        "uses.svg": f'<svg {xlink} width="60" height="60"><rect id="g0" width="5" height="5"/>{uses}<use xlink:href="#g11"/></svg>',
+        "script.svg": f'<svg {xlink} width="60" height="60" onload="fetch({url})"><script href="{url}"/><script>'
+        f'fetch("{url}")'
+        f'</script><style>@import url({url}); @font-face {{font-family: a; src: url({url})}}</style><text y="9">'
+        f"words</text></svg>",
+        "uses.svg": f'<svg {xlink} width="60" height="60"><rect id="g0" width="5" height="5"/>{uses}<use '
+        f'xlink:href="#g11"/></svg>',
         "own-use.svg": f'<svg {xlink} width="60" height="60"><g id="a"><use xlink:href="#a"/></g></svg>',
         "huge.svg": f'<svg {xlink} width="1000000000" height="1000000000"><rect width="9" height="9"/></svg>',
         "wide.svg": f'<svg {xlink} width="1000000" height="1"><rect width="9" height="9"/></svg>',
         "empty-box.svg": f'<svg {xlink} viewBox="0 0 0 0" width="-5" height="nan"><rect width="9" height="9"/></svg>',
-        "blur.svg": f'<svg {xlink} width="900" height="900"><filter id="f" x="-1e6" y="-1e6" width="1e7" height="1e7"><feGaussianBlur '
-        'stdDeviation="1e6"/><feTurbulence numOctaves="100000" baseFrequency="1e-9"/></filter><rect width="900" height="900" filter="url(#f)"/></svg>',
-        "pattern.svg": f'<svg {xlink} width="900" height="900"><pattern id="p" width="1e-6" height="1e-6" patternUnits="userSpaceOnUse">'
+        "blur.svg": f'<svg {xlink} width="900" height="900"><filter id="f" x="-1e6" y="-1e6" width="1e7" '
+        f'height="1e7"><feGaussianBlur '
+        'stdDeviation="1e6"/><feTurbulence numOctaves="100000" baseFrequency="1e-9"/></filter><rect width="900" '
+        'height="900" filter="url(#f)"/></svg>',
+        "pattern.svg": f'<svg {xlink} width="900" height="900"><pattern id="p" width="1e-6" height="1e-6" '
+        f'patternUnits="userSpaceOnUse">'
         '<rect width="1" height="1"/></pattern><rect width="900" height="900" fill="url(#p)"/></svg>',
-        "dashes.svg": f'<svg {xlink} width="900" height="900"><path d="M0 0 H1e9" stroke="red" stroke-dasharray="1e-5"/></svg>',
+        "dashes.svg": f'<svg {xlink} width="900" height="900"><path d="M0 0 H1e9" stroke="red" '
+        f'stroke-dasharray="1e-5"/></svg>',
         "deep.svg": f"<svg {xlink} width='60' height='60'>" + "<g>" * 50_000 + "</g>" * 50_000 + "</svg>",
-        "long-path.svg": f'<svg {xlink} width="60" height="60"><path d="M0 0' + " L9 9 0 5" * 300_000 + '" stroke="red"/></svg>',
+        "long-path.svg": f'<svg {xlink} width="60" height="60"><path d="M0 0'
+        + " L9 9 0 5" * 300_000
+        + '" stroke="red"/></svg>',
         "big-font.svg": f'<svg {xlink} width="60" height="60"><text font-size="1e9" y="9">words</text></svg>',
-        "entity.svg": f'<!DOCTYPE svg [<!ENTITY x SYSTEM "file://{ground.secret}">]><svg {xlink}><title>&x;</title><text>&x;</text></svg>',
-        "laughs.svg": '<!DOCTYPE svg [<!ENTITY l0 "ha">' + "".join(_laugh(n) for n in range(1, 12))
+        "entity.svg": f'<!DOCTYPE svg [<!ENTITY x SYSTEM "file://{ground.secret}">]><svg {xlink}><title>&x;</'
+        f"title><text>&x;</text></svg>",
+        "laughs.svg": '<!DOCTYPE svg [<!ENTITY l0 "ha">'
+        + "".join(_laugh(n) for n in range(1, 12))
         + f"]><svg {xlink}><title>&l11;</title></svg>",
-    }  # fmt: skip
+    }
     packed = {name: text.encode() for name, text in found.items()}
-    bomb = f"<svg {xlink}><title>big</title><desc>".encode() + b" " * 100_000_000 + b"</desc></svg>"
-    return packed | {"bomb.svgz": gzip.compress(bomb, 9, mtime=0), "cut.svgz": gzip.compress(packed["uses.svg"], mtime=0)[:-20]}
+    begin = f"<svg {xlink}><title>big</title><desc>".encode()
+    return packed | {
+        "bomb.svgz": gzipped(b"word " * 200_000, 600, begin, b"</desc></svg>"),
+        "cut.svgz": gzip.compress(packed["uses.svg"], mtime=0)[:-20],
+    }
 
 
 def _laugh(level: int) -> str:
@@ -196,9 +237,3 @@ def _numbered(pattern: str, count: int) -> str:
 
 def _gif() -> str:
     return base64.b64encode(saved(fields(6, 40).quantize(4), "GIF")).decode()
-
-
-def _wide_png() -> bytes:
-    from badfiles.bombs import zero_png
-
-    return zero_png(30_000, 30_000)

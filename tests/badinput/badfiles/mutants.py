@@ -5,14 +5,23 @@ from __future__ import annotations
 import random
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from gzip import compress, decompress
+from gzip import compress
 
 from badfiles.bombs import chunk, unzipped, zipped
 
-_EXTREMES = (b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f", b"\x80\0\0\0", b"\0\0\0\x80", b"\0\1\0\1")
+_EXTREMES = (
+    b"\0\0\0\0",
+    b"\xff\xff\xff\xff",
+    b"\x7f\xff\xff\xff",
+    b"\xff\xff\xff\x7f",
+    b"\x80\0\0\0",
+    b"\0\0\0\x80",
+    b"\0\1\0\1",
+)
 _HEAD = 256
+_MOST_INFLATED = 4 << 20
 Damage = Callable[[bytes], bytes]
 SUFFIXES = (
     ".jpg", ".png", ".gif", ".mp3", ".wav", ".mp4", ".mkv", ".html", ".xml", ".svg", ".pdf", ".csv", ".jsonl", ".docx",
@@ -32,7 +41,9 @@ def cuts(data: bytes, chance: random.Random) -> Iterator[tuple[str, bytes]]:
 
 def flips(data: bytes, chance: random.Random) -> Iterator[tuple[str, bytes]]:
     """Some bits flipped: in the header, where it hurts most, and everywhere."""
-    for number, (count, within) in enumerate(((1, _HEAD), (1, _HEAD), (3, _HEAD), (8, _HEAD), (1, 0), (4, 0), (32, 0), (0, 0))):
+    for number, (count, within) in enumerate(
+        ((1, _HEAD), (1, _HEAD), (3, _HEAD), (8, _HEAD), (1, 0), (4, 0), (32, 0), (0, 0))
+    ):
         bad, reach = bytearray(data), min(within or len(data), len(data))
         for _ in range(count or max(1, len(data) // 50)):
             bad[chance.randrange(reach)] ^= 1 << chance.randrange(8)
@@ -87,7 +98,9 @@ def _repeated(parts: list[bytes], chance: random.Random) -> None:
     parts[at] *= 40
 
 
-def inside(data: bytes, chance: random.Random, damage: Damage | None = None, times: int = 12) -> Iterator[tuple[str, bytes]]:
+def inside(
+    data: bytes, chance: random.Random, damage: Damage | None = None, times: int = 12
+) -> Iterator[tuple[str, bytes]]:
     """Damage below the checksums: to a zip's member, a PNG's chunk, what gzip has packed; nothing for other files."""
     unpack = next((how for mark, how in _UNPACKED.items() if data.startswith(mark)), None)
     for number in range(times if unpack else 0):
@@ -114,20 +127,25 @@ def _in_png(data: bytes, damage: Damage, chance: random.Random) -> bytes:
         at += 12 + size
     which = chance.choice([n for n, (_, content) in enumerate(chunks) if len(content) > 4])
     name, content = chunks[which]
-    chunks[which] = name, (zlib.compress(damage(zlib.decompress(content))) if name == b"IDAT" else damage(content))
+    chunks[which] = name, zlib.compress(damage(_inflated(content))) if name == b"IDAT" else damage(content)
     return data[:8] + b"".join(chunk(name, content) for name, content in chunks)
 
 
 def _in_gzip(data: bytes, damage: Damage, chance: random.Random) -> bytes:
-    return compress(damage(decompress(data)), mtime=0)
+    return compress(damage(_inflated(data)), mtime=0)
+
+
+def _inflated(data: bytes) -> bytes:
+    """What zlib or gzip has packed, at most a few megabytes of it: it may be a bomb."""
+    return zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(data, _MOST_INFLATED)
 
 
 _UNPACKED = {b"PK\3\4": _in_zip, b"\x89PNG": _in_png, b"\x1f\x8b": _in_gzip}
 
 
-def mutants(samples: dict[str, bytes], others: dict[str, bytes], seed: int) -> Iterator[tuple[str, bytes]]:
+def mutants(samples: Mapping[str, bytes], others: Mapping[str, bytes], seed: int) -> Iterator[tuple[str, bytes]]:
     """(name, damaged copy): some fifty of each sample; `others` lend their bytes and are glued to them."""
-    yield "empty", b""
+    yield "nothing", b""
     for name, data in samples.items():
         chance = random.Random(f"{seed} {name}")  # one sample more changes none of the others
         stem, dot, suffix = name.rpartition(".")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 FILES = (
-    "kill", "segv", "abort", "leave", "hang", "sleep", "eat", "eat-outside", "print", "raise", "exit", "flood", "endless",
-    "nonsense", "late",
+    "kill", "segv", "abort", "leave", "hang", "sleep", "eat", "eat-outside", "print", "raise", "exit", "flood",
+    "endless", "nonsense", "late",
 )  # fmt: skip
-_READER = '''
+_READER = """
 import ctypes, mmap, os, signal, sys, time
 from sensorium.core.types import Part
 
@@ -61,7 +61,7 @@ class BrokenReader(Exception):
     pass
 
 reader = Broken()
-'''
+"""
 
 
 def install(folder: Path) -> Path:

@@ -1,7 +1,7 @@
 """A process that reads one bad file after the other and says how each ended; it may die, and is started again.
 
-`python -m badfiles.trial '{"mutants": "pdf", "seed": 1}'` or `'{"folder": "/some/where", "secrets": ["words"]}'`; `skip`
-passes over the first files, `only` is the name of the one to read, `memory` limits its data (bytes).
+`python -m badfiles.trial '{"kinds": ["pdf"], "seed": 1}'` or `'{"folders": ["/some/where"], "secrets": ["words"]}'`;
+`skip` passes over the first files, `only` is the name of the one to read, `memory` limits its data (bytes).
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ _LONGEST_WHY = 250
 
 @dataclass
 class Outcome:
-    """How a file ended: as `parts` of a `kind`, as `why`, or as an `error` that should not have been."""
+    """How a file ended: as `parts` of a `kind`, as `why`, or as an `error` that should not have been.
+
+    `seconds` are those of the processor, so that a busy machine changes little; `peak` is that of the process so far.
+    """
 
     name: str
     kind: str = ""
@@ -47,16 +50,13 @@ class Outcome:
 
 
 def sources(plan: dict[str, Any]) -> Iterator[tuple[str, Source]]:
-    """The files of a plan, in a fixed order."""
-    if "mutants" in plan:
-        for name, data in mutants(dict(good(plan["mutants"])), dict(all_good()), plan["seed"]):
-            yield name, Source.from_bytes(data, name)
-    elif "good" in plan:
-        for name, data in good(plan["good"]).items():
-            yield name, Source.from_bytes(data, name)
-    else:
-        for path in beside(Path(plan["folder"])):
-            yield path.name, Source.from_path(path)
+    """The files of a plan, in a fixed order: named by their kind or folder, and by themselves."""
+    for kind in plan.get("kinds", []):
+        for name, data in (good(kind) | dict(mutants(good(kind), all_good(), plan["seed"]))).items():
+            yield f"{kind}/{name}", Source.from_bytes(data, name)
+    for folder in plan.get("folders", []):
+        for path in beside(Path(folder)):
+            yield f"{path.parent.name}/{path.name}", Source.from_path(path)
 
 
 def beside(folder: Path) -> list[Path]:
@@ -66,7 +66,7 @@ def beside(folder: Path) -> list[Path]:
 
 def attempt(name: str, source: Source, limits: Limits, secrets: list[str]) -> Outcome:
     """Read one file to its end."""
-    outcome, started = Outcome(name), time.perf_counter()
+    outcome, started = Outcome(name), time.process_time()
     try:
         outcome.kind, parts = read(source, limits)
         for part in parts:
@@ -79,7 +79,7 @@ def attempt(name: str, source: Source, limits: Limits, secrets: list[str]) -> Ou
             outcome.error = complaint
     except BaseException:  # noqa: BLE001 - whatever it is, it is told
         outcome.error = traceback.format_exc()
-    outcome.seconds = round(time.perf_counter() - started, 3)
+    outcome.seconds = round(time.process_time() - started, 3)
     outcome.peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
     return outcome
 

@@ -49,7 +49,9 @@ def _run(plan: dict[str, Any], patience: float) -> tuple[list[Outcome], str | No
     outcomes, begun, late = [], None, False
     with tempfile.TemporaryFile() as said:
         command = [sys.executable, "-m", "badfiles.trial", json.dumps(plan)]
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, env=environment(), start_new_session=True)
+        child = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=said, env=environment(), start_new_session=True
+        )
         try:
             for line in _lines(child, patience):
                 if line is None:

@@ -106,7 +106,10 @@ def guided(fuzzing: Fuzzing, atheris: Any) -> None:
         if data:
             fuzzing.one(data)
 
+    # Signals are left to faulthandler, which says where in Python it was.
+    signals = {f"handle_{name}": 0 for name in ("segv", "bus", "abrt", "ill", "fpe")}
     options = {
+        **signals,
         "max_total_time": max(1, int(fuzzing.until - time.monotonic())), "max_len": fuzzing.largest, "rss_limit_mb": 0,
         "timeout": 3600, "detect_leaks": 0, "seed": fuzzing.plan["seed"] or 1, "print_final_stats": 0, "reload": 0,
         "artifact_prefix": f"{fuzzing.plan['window']}.", "verbosity": 0, "len_control": 0,

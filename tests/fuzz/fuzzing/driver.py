@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from fuzzing import HOME
-from fuzzing.findings import note_deadly, record
+from fuzzing.findings import found, note_deadly, record
 from fuzzing.window import Window
 
 PATIENCE = 20.0  # seconds for one small input
@@ -46,51 +46,60 @@ def engine_here() -> str:
 
 def fuzz(reader: str, seconds: float, engine: str, report: Callable[[Tally], None]) -> Tally:
     """Fuzz one reader; `report` is told of the tally every few seconds."""
-    tally, began = Tally(engine=engine), time.monotonic()
+    tally, began, old = Tally(engine=engine), time.monotonic(), len(found(reader))
+
+    def said() -> Tally:
+        tally.seconds, tally.findings = round(time.monotonic() - began, 1), len(found(reader)) - old
+        return tally
+
     with tempfile.TemporaryDirectory() as folder:
         while (left := seconds - (time.monotonic() - began)) > 1:
-            _one_process(reader, left, tally, Path(folder), lambda: report(_timed(tally, began)))
-    return _timed(tally, began)
-
-
-def _timed(tally: Tally, began: float) -> Tally:
-    tally.seconds = round(time.monotonic() - began, 1)
-    return tally
+            _one_process(reader, left, tally, Path(folder), lambda: report(said()))
+    return said()
 
 
 def _one_process(reader: str, left: float, tally: Tally, folder: Path, report: Callable[[], None]) -> None:
     """One process, until it ends by itself, dies, or is ended for its time or memory."""
     at, words = folder / "window", folder / "words"
-    window = Window(at, create=True)
+    window, before = Window(at, create=True), tally.executions
     seed = int(time.time()) & 0xFFFFFF
     plan = {"reader": reader, "window": str(at), "seconds": left, "seed": seed, "engine": tally.engine}
     paths = [str(HOME), str(HOME.parent / "badinput"), *filter(None, [os.environ.get("PYTHONPATH")])]
-    surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"}
+    surroundings = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(paths),
+        "OMP_NUM_THREADS": "1",
+        "PYTHONFAULTHANDLER": "1",
+    }
     with words.open("wb") as said:
         command = [sys.executable, "-m", "fuzzing.child", json.dumps(plan)]
-        child = subprocess.Popen(command, stdout=said, stderr=said, env=surroundings, cwd=folder, start_new_session=True)
+        child = subprocess.Popen(
+            command, stdout=said, stderr=said, env=surroundings, cwd=folder, start_new_session=True
+        )
         try:
             why = _watch(child, window, tally, time.monotonic() + left + _START, report)
+            _count(tally, window, before)
             name, data = window.present
         finally:
             _end(child, abort=True)
-    slowest, ended = window.totals
-    tally.executions += ended
-    tally.slowest = max(tally.slowest, round(slowest, 2))
     if why or (child.returncode and data):
         end = why or _end_of(child.returncode)
         tally.ends.append(end.splitlines()[0])
         note_deadly(reader, data)
         tail = words.read_bytes()[-6000:].decode("utf-8", "replace")
-        tally.findings += record(reader, name, data, f"{end}\n{tail}", window.running)
+        record(reader, name, data, f"{end}\n{tail}", window.running)
     elif child.returncode:
-        raise RuntimeError(f"the fuzzing process of {reader} itself failed:\n{words.read_text('utf-8', 'replace')[-3000:]}")
+        raise RuntimeError(
+            f"the fuzzing process of {reader} itself failed:\n{words.read_text('utf-8', 'replace')[-3000:]}"
+        )
     report()
 
 
-def _watch(child: subprocess.Popen[bytes], window: Window, tally: Tally, last: float, report: Callable[[], None]) -> str:
+def _watch(
+    child: subprocess.Popen[bytes], window: Window, tally: Tally, last: float, report: Callable[[], None]
+) -> str:
     """Why the process must be ended, "" when it has ended."""
-    process, reported = psutil.Process(child.pid), time.monotonic()
+    process, reported, before = psutil.Process(child.pid), time.monotonic(), tally.executions
     while child.poll() is None:
         time.sleep(_LOOK)
         if window.running > PATIENCE:
@@ -106,8 +115,14 @@ def _watch(child: subprocess.Popen[bytes], window: Window, tally: Tally, last: f
             return ""
         if time.monotonic() - reported > 10:
             reported = time.monotonic()
+            _count(tally, window, before)
             report()
     return ""
+
+
+def _count(tally: Tally, window: Window, before: int) -> None:
+    slowest, ended = window.totals
+    tally.executions, tally.slowest = before + ended, max(tally.slowest, round(slowest, 2))
 
 
 def _end(child: subprocess.Popen[bytes], *, abort: bool) -> None:

@@ -14,12 +14,18 @@ MOST_ALIKE = 3
 _SEEN_FROM = re.compile(r'File "[^"]*/(sensorium/[^"]+|[^"/]+/[^"/]+)", line (\d+), in (\S+)')
 
 
+def headline(error: str) -> str:
+    """The line that says most: of a traceback the last, else the first."""
+    lines = error.strip().splitlines() or ["nothing was said"]
+    return lines[-1 if "Traceback" in error else 0]
+
+
 def signature(error: str) -> str:
     """What two findings of one cause have in common: the kind of end, and where in the source it was."""
-    lines = error.strip().splitlines() or ["nothing was said"]
     frames = [f"{path}:{name}" for path, _, name in _SEEN_FROM.findall(error) if "fuzzing/" not in path]
-    told = re.sub(r"0x[0-9a-f]+|\d+|'[^']*'", "#", lines[-1] if "Traceback" in error else lines[0])[:80]
-    return hashlib.sha256(f"{told} {frames[-1:] if 'Traceback' in error else frames[:1]}".encode()).hexdigest()[:10]
+    last = "Traceback" in error
+    told = re.sub(r"0x[0-9a-f]+|\d+|'[^']*'" if last else r"0x[0-9a-f]+|\d+", "#", headline(error))[:80]
+    return hashlib.sha256(f"{told} {frames[-1:] if last else frames[:1]}".encode()).hexdigest()[:10]
 
 
 def digest(data: bytes) -> str:
@@ -40,7 +46,7 @@ def note_deadly(reader: str, data: bytes) -> None:
 
 
 def _deadly_file(reader: str) -> Path:
-    CORPUS.mkdir(exist_ok=True)
+    CORPUS.mkdir(parents=True, exist_ok=True)
     return CORPUS / f"{reader}-{source()}.deadly"
 
 
@@ -60,7 +66,13 @@ def record(reader: str, name: str, data: bytes, error: str, seconds: float) -> b
         return False
     stem = f"{kind}-{digest(data)}"
     (folder / f"{stem}{Path(name).suffix}").write_bytes(data)
-    said = {"reader": reader, "name": name, "error": error, "seconds": round(seconds, 2), "when": time.strftime("%F %T")}
+    said = {
+        "reader": reader,
+        "name": name,
+        "error": error,
+        "seconds": round(seconds, 2),
+        "when": time.strftime("%F %T"),
+    }
     (folder / f"{stem}.json").write_text(json.dumps(said, indent=1) + "\n")
     return True
 

@@ -12,7 +12,17 @@ from zipfile import BadZipFile, ZipFile
 from badfiles.mutants import cuts, flips, inside, numbers, pieces
 
 _WAYS = (flips, flips, numbers, numbers, pieces, cuts)
-_TORN = (ValueError, LookupError, OSError, EOFError, RuntimeError, NotImplementedError, BadZipFile, zlib.error, struct.error)
+_TORN = (
+    ValueError,
+    LookupError,
+    OSError,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+    BadZipFile,
+    zlib.error,
+    struct.error,
+)
 _UNPACKED = 2 << 20
 _PACKED = (b"PK\3\4", b"\x89PNG", b"\x1f\x8b")
 
