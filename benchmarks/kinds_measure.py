@@ -105,7 +105,7 @@ def is_right_place(hit: Hit, item: Made, subject: str) -> bool:
         spans = [bit.seconds for bit in item.bits if bit.subject == subject]
         named = hit.place.seconds
         return named is not None and any(max(abs(a - b) for a, b in zip(named, s, strict=True)) <= NEAR for s in spans)
-    section = hit.place.section or ""
+    section = str(hit.place) if item.kind == "pdf" else hit.place.section or ""
     names = [
         name for bit, names in zip(item.bits, places(item), strict=True) if bit.subject == subject for name in names
     ]

@@ -18,6 +18,7 @@ from kinds_texts import SAME, SOURCES, prose
 from sensorium.core.types import Modality
 
 KINDS = ("text", "image", "audio", "video", "html", "xml")
+BOUND = ("epub", "office", "pdf")  # the pages once more, as books, letters and prints
 GROUPS = 100  # two scenes each, on two sides: 200 pages, 200 documents and 200 films
 UNRELATED = 4  # sections of a page beside those that are about a subject
 QUERY_CAPTION = 4  # of a scene's five; 0 and 1 are written on the two sides
@@ -131,7 +132,9 @@ class Plan:
         """All of them, in a fixed order."""
         made = [item for group, pair in enumerate(self.pairs) for item in self._scenes(group, pair)]
         made += [item for at, source in enumerate(self.media.sources) for item in self._source(at, source)]
-        return made + list(self._sounds())
+        made += list(self._sounds())
+        pages = [item for item in made if item.kind == "html"]
+        return made + [self._made(kind, page.side, page.asked, page.bits) for kind in BOUND for page in pages]
 
     def captions(self) -> dict[str, str]:
         """Scene -> a caption that asks for it, and stands nowhere in the set."""

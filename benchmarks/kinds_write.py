@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import wave
 from base64 import b64encode
+from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
 from html import escape
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from kinds_books import write_docx, write_epub, write_pdf
 from kinds_plan import Bit, Made
 
 WIDTH, HEIGHT, FPS, RATE = 320, 240, 10, 32000
@@ -42,7 +44,7 @@ def write_parts(made: Made, folder: Path) -> list[Path]:
 
 def places(made: Made) -> list[tuple[str, ...]]:
     """What a place may call each section of a page or an XML document: its anchor, or its path and all below it."""
-    names = ("n{at}",) if made.kind == "html" else _dialect(made).places
+    names = _PLACES[made.kind] if made.kind in _PLACES else _dialect(made).places
     return [tuple(name.format(at=at) for name in names) for at in range(1, len(made.bits) + 1)]
 
 
@@ -252,6 +254,18 @@ def _frames(bit: Bit, *, moves: bool) -> list[av.VideoFrame]:
     return frames
 
 
-_WRITERS = {"text": _write_alone, "image": _write_alone, "audio": _write_alone, "html": _write_page,
-            "xml": _write_document, "video": _write_film}  # fmt: skip
-_ENDINGS = {"text": ".txt", "image": ".jpg", "audio": ".opus", "html": ".html", "xml": ".xml", "video": ".mp4"}
+def _pictures(made: Made) -> dict[int, bytes]:
+    """The JPEGs of an item's pictures by number, from 1."""
+    return {at: _picture(bit) for at, bit in enumerate(made.bits, 1) if bit.modality == "image"}
+
+
+_WRITERS: dict[str, Callable[[Made, Path], None]] = {
+    "text": _write_alone, "image": _write_alone, "audio": _write_alone,
+    "html": _write_page, "xml": _write_document, "video": _write_film,
+    "epub": lambda made, path: write_epub(made, path, _pictures(made)),
+    "office": lambda made, path: write_docx(made, path, _pictures(made)),
+    "pdf": lambda made, path: write_pdf(made, path, _pictures(made)),
+}  # fmt: skip
+_ENDINGS = {"text": ".txt", "image": ".jpg", "audio": ".opus", "html": ".html", "xml": ".xml", "video": ".mp4",
+            "epub": ".epub", "office": ".docx", "pdf": ".pdf"}  # fmt: skip
+_PLACES = {"html": ("n{at}",), "epub": ("chapter.xhtml#n{at}",), "office": ("section-{at}",), "pdf": ("page {at}",)}

@@ -91,6 +91,31 @@ def _halves(things):
     return things[::2], things[1::2]
 
 
+# What must be read in spite of all, as what; and what must be refused, with which words.
+READ = {
+    "pdfs/open-lock.pdf": "pdf", "pdfs/own-form.pdf": "pdf", "pdfs/actions.pdf": "pdf", "sounds/nans.wav": "audio",
+    "sounds/one-sample.wav": "audio", "sounds/eight-channels.wav": "audio", "films/damaged-frames.mkv": "video",
+    "films/one-frame.mp4": "video", "pages/outside.html": "html", "pages/active.html": "html",
+    "pages/deep.html": "html", "xml/base.xml": "xml", "xml/include-0.xml": "xml", "xml/sheet.xml": "xml",
+    "documents/links.docx": "office", "documents/links.epub": "epub", "tables/ragged.csv": "table",
+    "tables/broken.jsonl": "table",
+    "texts/invalid.txt": "text", "texts/line.txt": "text", "pictures/frames.gif": "video",
+    "pictures/scans.jpg": "image",
+}  # fmt: skip
+REFUSED = {
+    "pdfs/locked.pdf": "password", "pictures/50000x50000.png": "50000 x 50000 pixels", "archives/bomb.zip": "unpack it",
+    "documents/bomb.docx": "unpacked", "documents/bomb.epub": "unpacked", "drawings/bomb.svgz": "unpacked",
+    "pages/fifo.png": "not a regular file", "pages/zero.png": "not a regular file",
+    "texts/blank.txt": "nothing but blank",
+}  # fmt: skip
+
+
+def test_what_is_odd_is_read_and_what_does_harm_is_refused_in_words(attacked):
+    outcomes = {each.name: each for group in attacked[0].values() for each in group}
+    assert {name: outcomes[name].kind if outcomes[name].parts else outcomes[name].why for name in READ} == READ
+    assert not {name: outcomes[name].why for name, words in REFUSED.items() if words not in outcomes[name].why}
+
+
 @pytest.mark.parametrize("group", ATTACKS)
 def test_attacks_give_parts_or_a_reason(attacked, group):
     outcomes, folders, _ = attacked

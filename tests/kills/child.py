@@ -55,9 +55,9 @@ def look(library: Any) -> None:
 def main(plan: dict[str, Any]) -> None:
     """Do what the plan says."""
     from sensorium import Library
-    from sensorium.library import add as add_file
+    from sensorium.library import filling
 
-    add_file.BATCH_ITEMS = plan.get("batch", add_file.BATCH_ITEMS)
+    filling.BATCH_ITEMS = plan.get("batch", filling.BATCH_ITEMS)
     library = Library(plan["library"], model=plan.get("model"))
     if plan.get("moment", {}).get("early"):
         arm(**{name: value for name, value in plan.pop("moment").items() if name != "early"})

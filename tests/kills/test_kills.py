@@ -249,8 +249,8 @@ def test_what_a_killed_removal_has_taken_out_is_never_found_again(tmp_path, nth)
 INTERRUPTED = """
 import sys
 from sensorium import Library
-from sensorium.library import add as add_file
-add_file.BATCH_ITEMS = 16
+from sensorium.library import add as add_file, filling
+filling.BATCH_ITEMS = 16
 honest = add_file._Run.commit
 def commit(run):
     honest(run)

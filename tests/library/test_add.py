@@ -13,8 +13,7 @@ import pytest
 
 from sensorium import Library, Text
 from sensorium.core.errors import SourceMissing, Unreadable
-from sensorium.library import add as add_file
-from sensorium.library import intake
+from sensorium.library import filling, intake
 from sensorium.readers.contract import Limits
 from sensorium.store.lock import writing_now
 from sensorium.testing.bundles import tiny_bundle
@@ -118,7 +117,7 @@ def test_a_file_that_was_only_touched_is_not_embedded_again(library, files, monk
     path = files.text("a.txt", "the sea was calm")
     library.add(files.folder)
     files.stamp(path)
-    monkeypatch.setattr(add_file, "encode_rows", None)
+    monkeypatch.setattr(filling, "encode_rows", None)
     assert counts(library.add(files.folder)) == {"unchanged": 1}
     assert library.items()["mtime"].to_pylist() == [path.stat().st_mtime]
 

@@ -41,10 +41,10 @@ def move(folder, source, target):
 
 
 def test_a_moved_file_keeps_its_id_and_is_not_embedded_again(library, five, monkeypatch):
-    from sensorium.library import add as add_file
+    from sensorium.library import filling
 
     move(five, "b.txt", "sub/renamed.txt")
-    monkeypatch.setattr(add_file, "encode_rows", None)
+    monkeypatch.setattr(filling, "encode_rows", None)
     report = library.add(five)
     assert (report.moved, report.added, report.missing, report.unchanged) == (1, 0, 0, 4)
     assert held(library)[2] == ("renamed.txt", "present", TOPICS[1])

@@ -11,7 +11,7 @@ from PIL import Image
 
 from sensorium import Library, Like
 from sensorium.core.errors import LibraryFull, SensoriumError
-from sensorium.library import add as add_file
+from sensorium.library import filling
 from sensorium.store.lock import writing_now
 from sensorium.testing.naive import live_rows
 
@@ -46,7 +46,7 @@ def test_progress_is_told_of_every_file(tmp_path, bundle, files):
 def test_ctrl_c_loses_at_most_a_batch_and_the_next_run_goes_on(tmp_path, bundle, files, monkeypatch):
     for n in range(40):
         files.text(f"{n:02}.txt", f"story number {n}")
-    monkeypatch.setattr(add_file, "BATCH_ITEMS", 8)
+    monkeypatch.setattr(filling, "BATCH_ITEMS", 8)
     with Library(tmp_path / "l", model=str(bundle), progress=Watching(stop_at=30)) as library:
         with pytest.raises(KeyboardInterrupt):
             library.add(files.folder)
@@ -65,7 +65,7 @@ def test_a_full_disk_in_the_middle_loses_nothing_and_the_next_run_goes_on(mounte
         Image.fromarray(noise.integers(0, 256, (160, 160, 3), np.uint8)).save(files.at(f"p{n:03}.png"))
     disk = mounted("size=450k")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(add_file, "BATCH_ITEMS", 25)
+        patch.setattr(filling, "BATCH_ITEMS", 25)
         with Library(disk.place / "l.library", model=str(bundle)) as library:
             with pytest.raises(LibraryFull, match="the disk is full; free some space and run the same command again"):
                 library.add(files.folder)

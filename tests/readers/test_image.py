@@ -6,7 +6,9 @@ import io
 import re
 import struct
 import sys
+import time
 import zlib
+from contextlib import suppress
 from fractions import Fraction
 from typing import ClassVar
 
@@ -331,6 +333,27 @@ def test_a_bitmap_of_24_bit_runs_is_read(pixels_of):
     rows = bytes([3, 255, 0, 0, 0, 0, 1, 0, 0, 255, 2, 0, 255, 0, 0, 1])
     found = pixels_of(bmp(64, 24, 4, (), rows)).tolist()
     assert found == [[[255, 0, 0], [0, 255, 0], [0, 255, 0]], [[0, 0, 255]] * 3]
+
+
+def test_run_lengths_are_unpacked(pixels_of):
+    """Microsoft's own example of 8 bits a pixel, the lines filled up with the colour 0."""
+    palette = b"".join(bytes([n, n, n, 0]) for n in range(256))
+    rows = bytes.fromhex("0304 0506 0003 455667 00 0278 0002 0501 0278 0000 091E 0001".replace(" ", ""))
+    file = bmp(40, 8, 1, (), rows, palette, size=(17, 2))
+    lower = [4] * 3 + [6] * 5 + [0x45, 0x56, 0x67] + [0x78] * 2 + [255] * 4
+    upper = [255] * 18 + [0x78] * 2  # moved on by five to the right and one up, which is the next line
+    found = pixels_of(file)[..., 0].tolist()
+    assert found[1] == lower
+    assert found[0] == upper[:17]
+
+
+@pytest.mark.parametrize(("bits", "packing"), [(8, 1), (32, 2), (4, 1), (24, 4)])
+def test_a_damaged_bitmap_of_great_width_takes_no_time(parts_of, bits, packing):
+    file = bmp(64 if packing == 4 else 40, bits, packing, (), bytes(4000), bytes(1024), size=(1_000_000, 20))
+    started = time.perf_counter()
+    with suppress(Unreadable):
+        parts_of(file, max_pixels=1 << 27, image_side=8)
+    assert time.perf_counter() - started < 5
 
 
 @pytest.mark.parametrize(

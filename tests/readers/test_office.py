@@ -297,7 +297,7 @@ def test_locked_and_empty_documents_say_so():
         list(office.reader.read(Source.from_bytes(nothing, "a.docx"), Limits()))
 
 
-# What is in real files, read off them in Word: a passage and where it stands.
+# A passage that a real file holds, and the page or slide it stands on.
 REAL = {
     "markitdown__test.docx": ("13 | 14 | 49e168b7-d2ae-407f-a055-2167576f39a1 | 15", 2),
     "markitdown__docx_multipage.docx": ("AFTER IMAGE: This text is after the image.", 3),

@@ -57,7 +57,7 @@ def test_a_size_that_is_understated_does_not_help():
 def test_damage_and_passwords_are_told():
     data = bytearray(archive_of(zipfile.ZIP_STORED, a=b"words words"))
     data[data.index(b"words")] ^= 1
-    with pytest.raises(Unreadable, match="a damaged archive: bad CRC"):
+    with pytest.raises(Unreadable, match="what is in it cannot be unpacked"):
         unpack(bytes(data))
     data = bytearray(archive_of(a=b"words"))
     data[data.index(b"PK\x01\x02") + 8] |= 1

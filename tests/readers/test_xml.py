@@ -6,6 +6,7 @@ import base64
 import io
 import select
 import socket
+import time
 from typing import ClassVar
 
 import numpy as np
@@ -117,6 +118,14 @@ def test_docbook_keeps_lists_and_code(parts_of):
     assert care.place == Place(section="/book/chapter/section")
 
 
+def test_a_title_after_its_chapters_is_no_matter(parts_of):
+    data = (
+        b"<book xmlns='http://docbook.org/ns/docbook'><title>A</title><chapter><title>B</title><para>b</para></chapter>"
+    )
+    parts = parts_of(data + b"<title>C</title><para>c</para></book>", "a.xml")
+    assert [part.content for part in parts] == ["A\n\nB\n\nb", "A C\n\nc"]
+
+
 def test_records_of_any_kind_are_sections(parts_of):
     name, radish, leek, kale = parts_of(b"<?xml version='1.0'?>" + CATALOG, "c.xml")
     assert name.content == "name: Seeds"
@@ -185,6 +194,7 @@ def test_a_wrong_or_rare_encoding_is_seen_through(parts_of, declared, real, text
     [
         ("<a>Salt & pepper &c</a>", "Salt & pepper &c"),
         ("<a>caf&eacute;&nbsp;cr&egrave;me</a>", "café crème"),
+        ("<!x junk <!DOCT <a>after a broken start</a>", "after a broken start"),
         ("<a>before<b>inside", "before inside"),
         ("<a><b>one</c><d>two</d></a>", "one two"),
         ("<a>text<![CDATA[ and 1 < 2, you see", "text and 1 < 2, you see"),
@@ -318,6 +328,17 @@ def test_a_huge_feed_is_read_entry_by_entry(parts_of):
     assert found[299].place == Place(section="/rss/channel[1]/item[299]")
 
 
+def test_a_long_section_is_given_before_its_end():
+    data = b"<TEI><text><body>" + b"<p>Words and more words of it.</p>" * 50_000 + b"</body></text></TEI>"
+    parts = xml.reader.read(Source.from_bytes(data, "a.xml"), Limits())
+    start = time.perf_counter()
+    first = next(parts)
+    early = time.perf_counter() - start
+    assert first.content.startswith("Words and more words of it.\n\nWords")
+    assert sum(1 for _ in parts) > 3000
+    assert early < (time.perf_counter() - start) / 2
+
+
 def test_headings_never_stand_alone(parts_of):
     words = "Long sentences follow each other here. " * 30
     data = (
@@ -380,7 +401,7 @@ def test_a_document_without_a_word_is_refused_in_one_line(data):
     assert "\n" not in error.value.why
 
 
-# What is in real files, read off them by hand: a passage, where it stands, and what the file says of itself.
+# A passage that a real file holds, the element it stands in, and what the file says of itself.
 REAL = {
     "feedparser__euc-kr-item.xml": ("년", "/rss/channel/item", {}),
     "feedparser__atom03.xml": (

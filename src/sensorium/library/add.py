@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from sensorium.core.errors import Unreadable
 from sensorium.core.types import AddReport, Skipped
 from sensorium.library.census import Census, take_census
+from sensorium.library.filling import BATCH_ITEMS, Filling
 from sensorium.library.homes import Homes
-from sensorium.library.intake import CHUNK, Intake, Reading, encode_rows
+from sensorium.library.intake import Intake, Reading
 from sensorium.library.memory import Budget
-from sensorium.library.prepared import PartRow, storable
+from sensorium.library.prepared import storable
 from sensorium.library.retry import ANY_TIME, fingerprint, give_another_try
 from sensorium.library.scan import Found, Known
 from sensorium.library.snapshots import settle
+from sensorium.library.written import json_of
 from sensorium.readers.contract import Limits
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from sensorium.encoders.onnx import OnnxEncoder
     from sensorium.library.session import Session
     from sensorium.store.commit import Writer
-
-BATCH_ITEMS = 256
-BATCH_PARTS = 2048
-BATCH_SECONDS = 20.0
-ENCODE_AT = 64  # parts that are encoded together
 
 
 def plan(session: Session, paths: Iterable[str | os.PathLike[str]]) -> AddReport:
@@ -78,33 +68,20 @@ def add(
     return run.report(monotonic() - started)
 
 
-@dataclass
-class _Pending:
-    """An item whose parts are being encoded."""
-
-    row: dict[str, Any]
-    parts: list[PartRow]
-    vectors: list[NDArray[np.float32]] = field(default_factory=list)
-
-
 class _Run:
     """One run of `add`: what was done so far, and the batch that is being filled."""
-
-    encoder: OnnxEncoder
-    space: str
 
     def __init__(
         self, session: Session, writer: Writer, census: Census, budget: Budget, limits: Limits
     ) -> None:  # fmt: skip
         self.session, self.writer, self.census, self.budget, self.limits = session, writer, census, budget, limits
         self.waiting: dict[str, Found] = {}
-        self.batch: list[_Pending] = []
+        self.filling: Filling | None = None  # with the first file that is read
         self.changes: dict[int, dict[str, Any]] = {}  # whole rows by id, so that one write changes all or none
         self.skips: list[dict[str, Any]] = []
         self.skipped: list[Skipped] = []
         self.homes = Homes(census)
         self.added = self.updated = self.touched = self.bytes = 0
-        self.since = monotonic()
 
     def everything(self) -> None:
         """Read, encode and commit all that is to do; then say what is gone and what is back."""
@@ -123,9 +100,10 @@ class _Run:
 
     def read(self) -> None:
         """Take in every file that is new or has changed."""
-        self.encoder, self.space = self.session.encoder, self.session.keep_bundle()
-        limits = replace(self.limits, **self.encoder.limits())
-        with Reading(self.encoder, limits, self.homes.is_known, self.budget) as reading:
+        self.filling = Filling(self.session, self.writer)
+        encoder = self.filling.encoder
+        limits = replace(self.limits, **encoder.limits())
+        with Reading(encoder, limits, self.homes.is_known, self.budget) as reading:
             for intake in reading.intakes(self.census.todo):
                 self.take(intake, reading)
                 if intake.found.path not in self.waiting:
@@ -196,64 +174,40 @@ class _Run:
         self.changes[known.id] = {**self.changes.get(known.id, row), **columns}
 
     def encode(self, intake: Intake, own: Known | None) -> None:
-        """New or changed content: queue the item, encode when there is enough for a good batch."""
+        """New or changed content: queue the item."""
+        assert self.filling is not None
         found, attributes = intake.found, dict(intake.rows[0].attributes)
-        pending = _Pending({}, intake.rows)
-        if intake.rest is not None:
-            try:
-                self.encode_long(pending, intake.rest)
-            except Unreadable as error:  # damaged beyond its first parts
-                intake.why = error.why
-                self.skip(intake, own)
-                return
-        pending.row = {
+        try:
+            row = self.filling.put(intake.rows, intake.rest)
+        except Unreadable as error:  # damaged beyond its first parts
+            intake.why = error.why
+            self.skip(intake, own)
+            return
+        row |= {
             "id": own.id if own else self.writer.next_id(), "path": found.path, "kind": intake.kind,
             "state": "present", "hash": intake.hash, "size": found.size, "mtime": found.mtime,
             "title": storable(str(attributes.get("title") or Path(found.path).name)),
-            "attributes": storable(json.dumps(attributes, ensure_ascii=False)), "added_at": time(),
+            "attributes": json_of(attributes), "added_at": time(),
         }  # fmt: skip
-        self.batch.append(pending)
         self.added, self.updated = self.added + (own is None), self.updated + (own is not None)
         self.bytes += found.size
-        if sum(len(p.parts) for p in self.batch if not p.vectors) >= ENCODE_AT:
-            self.encode_waiting()
-
-    def encode_long(self, pending: _Pending, rest: Iterator[PartRow]) -> None:
-        """A file of many parts is encoded piece by piece, never held decoded as a whole."""
-        pending.vectors.append(encode_rows(self.encoder, pending.parts))
-        while rows := list(islice(rest, CHUNK)):
-            pending.vectors.append(encode_rows(self.encoder, rows))
-            pending.parts += rows
-
-    def encode_waiting(self) -> None:
-        """Encode the parts of all queued items together."""
-        waiting = [p for p in self.batch if not p.vectors]
-        vectors, at = encode_rows(self.encoder, [r for p in waiting for r in p.parts]), 0
-        for pending in waiting:
-            pending.vectors.append(vectors[at : at + len(pending.parts)])
-            at += len(pending.parts)
 
     def is_due(self) -> bool:
-        """Whether the batch is large or old enough to be committed."""
-        many = len(self.batch) + len(self.changes) + len(self.skips) >= BATCH_ITEMS
-        return many or sum(len(p.parts) for p in self.batch) >= BATCH_PARTS or monotonic() - self.since > BATCH_SECONDS
+        """Whether there is enough to be committed."""
+        many = len(self.changes) + len(self.skips) >= BATCH_ITEMS
+        return many or (self.filling is not None and self.filling.is_due())
 
     def commit(self) -> None:
         """Write what is queued: new content first, then changed rows, then what was skipped."""
         import pyarrow as pa
 
-        from sensorium.library.written import batch_of
-
-        if self.batch:
-            self.encode_waiting()
-            storage = self.session.store.settings.spaces[self.space].storage
-            rows = [(p.row, p.parts, np.concatenate(p.vectors)) for p in self.batch]
-            self.writer.commit(batch_of(rows, self.space, storage, self.writer.next_part_id))
+        if self.filling is not None:
+            self.filling.commit()
         if self.changes:
             self.writer.update_items(pa.Table.from_pylist(list(self.changes.values())))
         if self.skips:
             self.writer.record_skipped(self.skips)
-        self.batch, self.changes, self.skips, self.since = [], {}, [], monotonic()
+        self.changes, self.skips = {}, []
 
     def report(self, seconds: float) -> AddReport:
         """The summary; files that were skipped before and have not changed count as skipped again."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sensorium.core.errors import Unreadable
 from sensorium.core.types import AddReport, Skipped
 from sensorium.library.filling import BATCH_ITEMS, Filling
-from sensorium.library.intake import AHEAD_BYTES, ahead, workers_for
+from sensorium.library.intake import AHEAD_BYTES, Turns, ahead, workers_for
 from sensorium.library.memory import Budget
 from sensorium.library.prepared import storable
 from sensorium.library.retry import ANY_TIME
@@ -123,19 +123,21 @@ class _Run:
         if first is None:
             return
         limits = replace(self.told.limits, **self.filling.encoder.limits())
-        workers = workers_for(self.filling.encoder, self.budget)
-        reader = RowReader(self.filling.encoder, workers, limits)
+        workers, turns = workers_for(self.filling.encoder, self.budget), Turns(self.budget.workers)
+        reader = RowReader(self.filling.encoder, workers, turns, limits)
         pool = ThreadPoolExecutor(self.budget.workers, thread_name_prefix="read")
-        waiting: deque[tuple[int, Future[Record]]] = deque()
+        waiting: deque[tuple[Record, int, Future[Record]]] = deque()
         try:
             for record in chain([first], records):
-                waiting.append((record.size, pool.submit(reader.read, record)))
-                while len(waiting) >= ahead(limits) or sum(size for size, _ in waiting) > AHEAD_BYTES:
-                    yield waiting.popleft()[1].result()
+                turn = turns.queue()
+                waiting.append((record, turn, pool.submit(reader.read, record, turn)))
+                while len(waiting) >= ahead(limits) or sum(one.size for one, _, _ in waiting) > AHEAD_BYTES:
+                    yield from _first(waiting, turns)
             while waiting:
-                yield waiting.popleft()[1].result()
+                yield from _first(waiting, turns)
         finally:
-            workers.close()  # what is still being read when the caller stops
+            turns.close()  # what is still being read when the caller stops
+            workers.close()
             pool.shutdown(wait=True, cancel_futures=True)
 
     def take(self, record: Record) -> None:
@@ -181,6 +183,16 @@ class _Run:
             added=self.added, updated=self.updated, unchanged=self.unchanged, skipped=tuple(self.skipped),
             seconds=seconds, bytes=self.bytes,
         )  # fmt: skip
+
+
+def _first(waiting: deque[tuple[Record, int, Future[Record]]], turns: Turns) -> Iterator[Record]:
+    """The row that was asked for first; it is done with when the next is asked for."""
+    _, turn, done = waiting.popleft()
+    record = done.result()
+    yield record
+    if record.rest is not None:
+        record.rest.close()
+    turns.leave(turn)
 
 
 def _known_rows(session: Session, below: str) -> dict[str, tuple[int, str]]:

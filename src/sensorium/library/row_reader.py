@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from sensorium.readers.passages import passages
 
 if TYPE_CHECKING:
     from sensorium.encoders.onnx import OnnxEncoder
+    from sensorium.library.intake import Turns
     from sensorium.readers.workers import Workers
 
 _FORM = 1  # goes up when rows are read in another way, so that all are read again
@@ -44,7 +45,7 @@ class Record:
     size: int = 0
     why: str = ""
     parts: list[PartRow] = field(default_factory=list)
-    rest: Iterator[PartRow] | None = None
+    rest: Generator[PartRow, None, None] | None = None
 
 
 def record_of(row: Row, columns: Columns, table: str, number: int) -> Record:
@@ -106,47 +107,46 @@ def _source(value: Any, column: str) -> tuple[Source | None, bytes]:
 
 
 class RowReader:
-    """Makes parts of rows; `read` may be called in several threads at once."""
+    """Makes parts of rows; `read` may be called in several threads at once. `turns` says whose files may be read."""
 
-    def __init__(self, encoder: OnnxEncoder, workers: Workers, limits: Limits) -> None:
-        self._encoder, self._workers, self._limits = encoder, workers, limits
+    def __init__(self, encoder: OnnxEncoder, workers: Workers, turns: Turns, limits: Limits) -> None:
+        self._encoder, self._workers, self._turns, self._limits = encoder, workers, turns, limits
 
-    def read(self, record: Record) -> Record:
+    def read(self, record: Record, turn: int) -> Record:
         """Fill in the first parts of a row, or why it cannot be read, unless that is known already."""
-        if record.why:
-            return record
-        reading = _Reading(record, self._encoder, self._workers, self._limits)
-        stream = reading.parts()
+        if not record.why:
+            self._begin(record, turn)
+        if record.rest is None:
+            self._turns.over(turn)
+        return record
+
+    def _begin(self, record: Record, turn: int) -> None:
+        stream = self._parts(record, turn)
         try:
             record.parts = list(islice(stream, CHUNK))
         except Unreadable as error:
             record.why = error.why
-            return record
-        if len(record.parts) == CHUNK:
-            record.rest = stream
+            return
+        record.rest = stream if len(record.parts) == CHUNK else None
         if not record.parts:
             record.why = "the model has no tower for what is in it"
         shown = next((part.preview for part in record.parts if part.preview is not None), None)
         record.parts = [part if part.preview else replace(part, preview=shown) for part in record.parts]
-        return record
 
-
-class _Reading:
-    """The parts of one row, column by column."""
-
-    def __init__(self, record: Record, encoder: OnnxEncoder, workers: Workers, limits: Limits) -> None:
-        self._record, self._encoder, self._workers, self._limits = record, encoder, workers, limits
-
-    def parts(self) -> Iterator[PartRow]:
-        """Raises Unreadable."""
-        for column, role, content in self._record.contents:
-            if isinstance(content, str):
-                yield from self._texts(column, content)
-                continue
-            try:
-                yield from self._pieces(column, role, content)
-            except Unreadable as error:
-                raise Unreadable(f"{column}: {error.why}") from error
+    def _parts(self, record: Record, turn: int) -> Generator[PartRow, None, None]:
+        """The parts of a row, column by column: of its files, one is read at a time. Raises Unreadable."""
+        waits = any(not isinstance(content, str) for _, _, content in record.contents)
+        if waits:
+            self._turns.take(turn)
+        try:
+            for column, role, content in record.contents:
+                if isinstance(content, str):
+                    yield from self._texts(column, content)
+                else:
+                    yield from self._pieces(record, column, role, content)
+        finally:
+            if waits:
+                self._turns.over(turn)
 
     def _texts(self, column: str, text: str) -> Iterator[PartRow]:
         if "text" not in self._encoder.modalities:
@@ -155,19 +155,22 @@ class _Reading:
             prepared = self._encoder.prepare(Part("text", passage.text))
             yield PartRow("text", Place(section=column).to_json(), passage.text, None, {}, prepared)
 
-    def _pieces(self, column: str, role: str, source: Source) -> Iterator[PartRow]:
-        kind, rows = self._workers.read(source, self._limits)
+    def _pieces(self, record: Record, column: str, role: str, source: Source) -> Iterator[PartRow]:
         wanted, given = _MODALITY.get(role), 0
-        if role == "video" and kind != role:
-            raise Unreadable(f"no film, but of the kind {kind}")
-        for fields in rows:
-            part = PartRow(**fields)
-            if not given:
-                self._record.attributes = {**part.attributes, **self._record.attributes}
-            if wanted is None or part.modality == wanted:
-                given += 1
-                within = part.place.get("section")
-                part.place = {**part.place, "section": f"{column}/{within}" if within else column}
-                yield part
-        if not given and wanted in self._encoder.modalities:
-            raise Unreadable(f"no {'picture' if role == 'image' else 'sound'} in it: it is of the kind {kind}")
+        try:
+            kind, rows = self._workers.read(source, self._limits)
+            if role == "video" and kind != role:
+                raise Unreadable(f"no film, but of the kind {kind}")
+            for fields in rows:
+                part = PartRow(**fields)
+                if not given:
+                    record.attributes = {**part.attributes, **record.attributes}
+                if wanted is None or part.modality == wanted:
+                    given += 1
+                    within = part.place.get("section")
+                    part.place = {**part.place, "section": f"{column}/{within}" if within else column}
+                    yield part
+            if not given and wanted in self._encoder.modalities:
+                raise Unreadable(f"no {'picture' if role == 'image' else 'sound'} in it: it is of the kind {kind}")
+        except Unreadable as error:
+            raise Unreadable(f"{column}: {error.why}") from error

@@ -16,13 +16,16 @@ from sensorium.core.errors import Unreadable
 from sensorium.readers.colour import to_rgb
 from sensorium.readers.contract import Limits, Source
 from sensorium.readers.damage import unreadable
-from sensorium.readers.pixels import check_size
+from sensorium.readers.pixels import LEAST_SEEN, check_size
 
 _CORE, _OS2_SHORT, _INFO, _OS2 = 12, 16, 40, 64
 _SIZES = (_CORE, _OS2_SHORT, _INFO, 52, 56, _OS2, 108, 124)
 _RLE8, _RLE4, _MASKS, _RLE24, _MASKS_WITH_ALPHA = 1, 2, 3, 4, 6
+_BITS = {  # by packing
+    0: (1, 2, 4, 8, 16, 24, 32), _RLE8: (8,), _RLE4: (4,), _RLE24: (24,), _MASKS: (16, 32), _MASKS_WITH_ALPHA: (16, 32),
+}  # fmt: skip
 _555, _888 = (0x7C00, 0x3E0, 0x1F, 0), (0xFF0000, 0xFF00, 0xFF, 0)
-_CUT = "the file is cut short"
+_CUT, _NOTHING = "the file is cut short", "a damaged BMP, cut short before its picture"
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def _header(head: bytes) -> _Header:
         raise Unreadable("a BMP with OS/2's fax compression: save it as PNG")
     if packing == _RLE24 and (size != _OS2 or bits != 24):
         raise Unreadable("a BMP that holds a JPEG for printers: save it as PNG")
-    if packing not in (0, _RLE8, _RLE4, _MASKS, _RLE24, _MASKS_WITH_ALPHA) or bits not in (1, 2, 4, 8, 16, 24, 32):
+    if bits not in _BITS.get(packing, ()):
         raise Unreadable(f"a BMP of {bits} bits a pixel in packing {packing}, which nobody has defined")
     if width <= 0 or not height:
         raise Unreadable(f"a damaged BMP of {width} x {height} pixels")
@@ -98,8 +101,8 @@ def _rows(data: bytes, header: _Header) -> tuple[NDArray[np.uint8], bool]:
     wanted = stride * header.height
     stored = data[header.pixels_at : header.pixels_at + wanted]
     whole = len(stored) >= wanted - stride + (header.width * header.bits + 7) // 8  # the last row needs no padding
-    if len(stored) < max(1, wanted // 10):
-        raise Unreadable("a damaged BMP, cut short before its picture")
+    if len(stored) < max(1, wanted * LEAST_SEEN):
+        raise Unreadable(_NOTHING)
     filled = np.frombuffer(stored.ljust(wanted, b"\xff"), np.uint8).reshape(header.height, stride)
     if header.bits <= 8:
         return _palette(data, header)[_indices(filled, header)], whole
@@ -134,6 +137,8 @@ def _runs(data: bytes, header: _Header) -> tuple[NDArray[np.uint8], bool]:
     values = np.zeros((header.height, header.width, depth), np.uint8)
     known = np.zeros((header.height, header.width), bool)
     whole = _unpack(data, header, values, known)
+    if not whole and known.any(axis=1).mean() < LEAST_SEEN:
+        raise Unreadable(_NOTHING)
     colours = values[..., ::-1] if depth == 3 else _palette(data, header)[values[..., 0] & ((1 << header.bits) - 1)]
     return np.dstack([colours, np.where(known, 255, 0).astype(np.uint8)]), whole
 

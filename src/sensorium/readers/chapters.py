@@ -14,6 +14,7 @@ from sensorium.readers.sections import Section, known
 TOP = "top"  # what browsers, too, call the beginning of a document
 _NO_WORD = re.compile(r"[^\w]+")
 _LONGEST_SLUG = 60
+_MOST_TEXTS = 200  # a section is given in pieces when it has so many, so that none waits for the end of a book
 
 
 class Illustration(NamedTuple):
@@ -61,7 +62,7 @@ class Chapters:
         text = text.rstrip().lstrip("\n") if tight else text.strip()  # the depth of a list's item is kept
         if not text:
             return
-        if self._texts and self.page != self._began:
+        if self._texts and (self.page != self._began or len(self._texts) >= _MOST_TEXTS):
             yield from self._flushed()
         if not self._texts:
             self._began = self.page

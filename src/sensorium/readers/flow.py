@@ -21,6 +21,7 @@ _BULLET = "\x1c"
 _SPOKEN = "\x1a"  # what a speaker says follows on the same line
 _SOFT = "\x1b"  # a blank that gives way to a comma
 _DEEPEST = 40  # sections in sections; deeper ones are read as one
+_MOST_PIECES = 2000  # a section is given in pieces when it has so many, so that none waits for the end of a book
 _SPEAKER_END = " .:\n"
 
 
@@ -191,6 +192,8 @@ class Flow:
         for child in element:
             yield from self._walk(child)
             self._put(_said(child.tail, keep))
+            if len(self._open[-1].pieces) > _MOST_PIECES and not self._open[-1].bare:
+                yield from self._flushed(self._open[-1])
 
     def _walk(self, element: etree._Element) -> Iterator[Section]:
         known, name = self._names, local(element)
@@ -222,7 +225,7 @@ class Flow:
         said, opened = one_line(element, self._names), self._open[-1]
         if said and opened.headed:  # a label before the title, or a subtitle after it
             said = f"{opened.heading}{':' if local(element) == 'subtitle' else ''} {said}"
-            while not opened.pieces.pop().strip():
+            while opened.pieces and not opened.pieces.pop().strip():
                 pass
         if said:
             opened.pieces.append(f"\n\n{said}\n\n")

@@ -126,6 +126,7 @@ class Developer:
     def __init__(self, limits: Limits, shape: float = 1.0) -> None:
         """`shape` is how much wider than high a pixel is."""
         self.limits, self.shape = limits, shape
+        self._turn: Turn | None = None
         self._glances, self._pictures = VideoReformatter(), VideoReformatter()
 
     def look(self, frame: Any) -> Look:
@@ -136,7 +137,7 @@ class Developer:
     def size(self, frame: Any) -> tuple[int, int]:
         """(width, height) of the whole frame with square pixels, upright."""
         width, height = max(1, round(frame.width * self.shape)), frame.height
-        return (height, width) if turn_of(frame).sideways else (width, height)
+        return (height, width) if self._turned(frame).sideways else (width, height)
 
     def picture(self, frame: Any) -> NDArray[np.uint8]:
         """RGB uint8 (height, width, 3), upright; the shorter side twice `limits.image_side`, unless it was shorter."""
@@ -150,7 +151,12 @@ class Developer:
             small = np.asarray(Image.fromarray(field).resize((width, height), Image.Resampling.BOX))
         else:
             small = self._scaled(self._pictures, frame, width, height)
-        return turn_of(frame)(small)
+        return self._turned(frame)(small)
+
+    def _turned(self, frame: Any) -> Turn:
+        # Asked of one frame only: each one that is asked is kept in memory until garbage is collected (PyAV 18).
+        self._turn = self._turn or turn_of(frame)
+        return self._turn
 
     def _scaled(self, reformatter: VideoReformatter, frame: Any, width: int, height: int) -> NDArray[np.uint8]:
         options: dict[str, Any] = {"interpolation": "AREA", "threads": 1}

@@ -17,17 +17,19 @@ from sensorium.readers.colour import scale_key, to_rgb
 from sensorium.readers.contract import Limits, Source
 from sensorium.readers.damage import DAMAGE, reason, unreadable
 from sensorium.readers.exif import attributes_of, turn_of
+from sensorium.readers.picture_marks import in_runs
 from sensorium.readers.pixels import Refused, check_size, part_of
 from sensorium.readers.reasons import called
 from sensorium.readers.sniff import sniff
 
-TIFF = "image/tiff"
+BMP, TIFF = "image/bmp", "image/tiff"
+_BMP_HEADER = 64
 # The plug-in of the sniffed type is called itself: `Image.open` would try all formats that Pillow knows, and judge
 # a picture's size by a limit of its own.
 _PLUGINS = {
     "image/jpeg": "JpegImagePlugin.JpegImageFile", "image/png": "PngImagePlugin.PngImageFile",
     "image/webp": "WebPImagePlugin.WebPImageFile", "image/gif": "GifImagePlugin.GifImageFile",
-    "image/bmp": "BmpImagePlugin.BmpImageFile", TIFF: "TiffImagePlugin.TiffImageFile",
+    BMP: "BmpImagePlugin.BmpImageFile", TIFF: "TiffImagePlugin.TiffImageFile",
     "image/avif": "AvifImagePlugin.AvifImageFile", "image/jp2": "Jpeg2KImagePlugin.Jpeg2KImageFile",
     "image/x-portable-anymap": "PpmImagePlugin.PpmImageFile", "image/x-tga": "TgaImagePlugin.TgaImageFile",
     "image/x-icon": "IcoImagePlugin.IcoImageFile", "image/x-cursor": "CurImagePlugin.CurImageFile",
@@ -112,7 +114,7 @@ def opened_by_pillow(stream: BinaryIO, media_type: str) -> ImageFile.ImageFile:
 
 def _picture(source: Source, media_type: str, limits: Limits) -> Part:
     error = None
-    if media_type not in _OTHERS:
+    if media_type not in _OTHERS and not (media_type == BMP and in_runs(source.head(_BMP_HEADER))):
         try:
             with _opened(source, media_type) as picture:
                 return decoded(picture, limits)

@@ -24,7 +24,7 @@ _TABLE = "urn:oasis:names:tc:opendocument:xmlns:table:1.0"
 _DRAW = "urn:oasis:names:tc:opendocument:xmlns:drawing:1.0"
 _BLOCKS = (
     *(f"{{{_TEXT}}}{name}" for name in ("p", "h", "list", "tracked-changes", "table-of-content", "alphabetical-index")),
-    f"{{{_TABLE}}}table", f"{{{_DRAW}}}frame", f"{{{_DRAW}}}page",
+    f"{{{_TABLE}}}table-row", f"{{{_DRAW}}}frame", f"{{{_DRAW}}}page",
 )  # fmt: skip
 _SKIPPED = names(
     "tracked-changes table-of-content alphabetical-index sequence-decls forms ruby-text note-citation "
@@ -41,6 +41,7 @@ class OpenDocument:
         self._chapters = Chapters()
         self._slides = 0
         self._alone = False
+        self._table: etree._Element | None = None  # whose row was read last
         if self.package.has("META-INF/manifest.xml") and b":encryption-data" in self.package.data(
             "META-INF/manifest.xml"
         ):
@@ -87,10 +88,14 @@ class OpenDocument:
             for line in _listed(element, seen, 0):
                 yield from self._chapters.paragraph(line, tight=self._alone)
                 self._alone = True
+        elif name == "table-row":
+            table = element.getparent()
+            yield from self._chapters.paragraph(_row(element, seen), tight=table is self._table)
+            self._table = table
         else:
-            text = _rows(element, seen) if name == "table" else _text(element, seen)
-            yield from self._chapters.paragraph(text)
+            yield from self._chapters.paragraph(_text(element, seen))
         self._alone = name == "list"
+        self._table = self._table if name == "table-row" else None
         yield from self._others(seen)
 
     def _others(self, seen: _Seen) -> Iterator[Section | Illustration]:
@@ -225,12 +230,14 @@ def _listed(element: etree._Element, seen: _Seen, depth: int) -> Iterator[str]:
 
 
 def _rows(table: etree._Element, seen: _Seen) -> str:
-    rows = []
-    for row in table.iter(f"{{{_TABLE}}}table-row"):
-        if next(row.iterancestors(f"{{{_TABLE}}}table"), None) is table:
-            cells = [" ".join(_text(cell, seen).split()) for cell in row if local(cell) == "table-cell"]
-            rows.append(" | ".join(cells) if any(cells) else "")
-    return "\n".join(filter(None, rows))
+    rows = table.iter(f"{{{_TABLE}}}table-row")
+    own = [row for row in rows if next(row.iterancestors(f"{{{_TABLE}}}table"), None) is table]
+    return "\n".join(line for row in own if (line := _row(row, seen)))
+
+
+def _row(row: etree._Element, seen: _Seen) -> str:
+    cells = [" ".join(_text(cell, seen).split()) for cell in row if local(cell) == "table-cell"]
+    return " | ".join(cells) if any(cells) else ""
 
 
 def _blank(text: str | None) -> str:

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 
 from sensorium.core.errors import Unreadable
 from sensorium.readers.contract import Limits, Source
-from sensorium.readers.damage import reason
 
 ZIP = "application/zip"
 OFFICE = "application/x-office"  # one of the types below; which one, the archive's listing says
@@ -84,7 +83,7 @@ def unpacked(archive: zipfile.ZipFile, name: str, limits: Limits, largest: int |
         with archive.open(entry) as stream:
             data = stream.read(largest + 1)
     except _DAMAGE as error:
-        raise Unreadable(f"a damaged archive: {reason(error)}") from error
+        raise Unreadable("a damaged archive: what is in it cannot be unpacked") from error
     if len(data) > largest:
         raise Unreadable(f"holds a packed file of more than {largest} bytes: no more are unpacked")
     return data

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from lxml import etree
@@ -29,6 +30,7 @@ _WORD = re.compile(r"[^\W\d_]{2}")
 _BLANK = re.compile(r"\s")
 _LONGEST_HEADING = 120
 _LONGEST_WORD = 200
+_FIRST = 50  # children among which an element's heading, date and link are looked for
 _MIXED = 3  # letters between elements that make an element prose
 
 
@@ -99,14 +101,14 @@ class Records:
             text = self._silent(record)
         else:
             text = plain(record) if _is_prose(record) else "\n".join(_lines(record))
-        links = (record, *record)
+        links = (record, *islice(record, _FIRST))
         link = next((said for element in links if (said := _attribute(element, _LINKS))), "") or _field(record, _LINKS)
         date = iso_date(_field(record, _DATES))
         return Section(text, place, known(heading=_heading(record), link=link, date=date))
 
     def _silent(self, record: etree._Element) -> str:
         """Of what holds nothing but numbers and links: enough to be known by, no more."""
-        said = one_line(record) or " ".join(_linked(record))
+        said = _start(record.itertext(), self._size) or _start(_linked(record), self._size)
         whole = f"{_spoken(local(record))}: {said}" if said else ""
         return whole[: self._size].rsplit(None, 1)[0] if len(whole) > self._size else whole
 
@@ -271,8 +273,22 @@ def _values(element: etree._Element, names: frozenset[str] = frozenset()) -> lis
 
 
 def _linked(record: etree._Element) -> Iterator[str]:
-    links = (said for inner in record.iter(etree.Element) if (said := _attribute(inner, _LINKS)))
-    return iter(dict.fromkeys(link.partition("#")[0] for link in links))
+    before = ""
+    for inner in record.iter(etree.Element):
+        link = _attribute(inner, _LINKS).partition("#")[0] if inner.attrib else ""
+        if link and link != before:
+            yield link
+            before = link
+
+
+def _start(pieces: Iterator[str], size: int) -> str:
+    """The first pieces, until there are `size` characters."""
+    said: list[str] = []
+    for piece in pieces:
+        if sum(map(len, said)) > size:
+            break
+        said += piece.split()
+    return " ".join(said)
 
 
 def _value(text: str | None) -> str:
@@ -293,7 +309,9 @@ def _field(element: etree._Element, names: tuple[str, ...]) -> str:
     """The first of the named attributes or child elements that says something."""
     if said := _attribute(element, names):
         return said
-    children = {local(child).lower(): child for child in reversed(element)}
+    children: dict[str, etree._Element] = {}
+    for child in islice(element, _FIRST):
+        children.setdefault(local(child).lower(), child)
     found = (children[name.lower()] for name in names if name.lower() in children)
     return next((text for child in found if (text := one_line(child))), "")
 

@@ -26,7 +26,8 @@ _MARKED = (
     (re.compile(r"\\footnote(?![a-z])"), rf"{{\\uc0\\u{ord(_NOTE)} }}"),
 )
 _BRACES = re.compile(r"\\[{}\\]|[{}]|\\bin(\d+) ?")
-_PICTURE = re.compile(r"\{\\pict\b")
+_PICTURE = re.compile(r"\{\\(?:pict|\*\\objdata|\*\\themedata|\*\\datastore)\b")
+_LARGEST = 16 << 20  # bytes, read in some 25 s
 _BITMAP = re.compile(r"\\(?:png|jpeg)blip")
 _HEX = re.compile(r"(?<=[\s}])[0-9a-fA-F][0-9a-fA-F\s]{63,}")
 _HEADING_MARK = re.compile("[\ue010-\ue018]")
@@ -39,6 +40,8 @@ _LONGEST_HEADING = 300
 def parts(data: bytes, limits: Limits) -> Iterator[Part]:
     """The passages of an RTF, then its pictures. Raises `Unreadable` when there is nothing in it."""
     text, pictures = _without_pictures(data.decode("latin-1"))
+    if len(text) > _LARGEST:
+        raise Unreadable(f"an RTF with more than {_LARGEST} bytes beside its pictures: save it as .docx")
     with unreadable("damaged RTF"):
         about = _about(text[:_HEAD])
         for mark, stands_for in _MARKED:

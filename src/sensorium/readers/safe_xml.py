@@ -24,6 +24,7 @@ _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 # Atomic, since a thousand comments without a declaration would otherwise be tried in all combinations.
 _DECLARATION = re.compile(r"\A(?>\s*<!--(?:(?!-->).)*-->)*\s*<\?xml[^>]*\?>", re.DOTALL)
+_ELEMENT = re.compile(r"<[A-Za-z_]")
 _COMMENT = re.compile(r"<!--(.*?)-->", re.DOTALL)
 _ENCODING = re.compile(rb"<\?xml[^>]*?\sencoding\s*=\s*[\"']([\w.:-]{1,40})[\"']")
 _WIDE = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"\0<", b"<\0")
@@ -42,10 +43,12 @@ def parse(data: bytes) -> etree._Element:
     if is_large(data):
         raise Unreadable("an XML document with more elements than are held in memory")
     text = text_of(data)
-    with unreadable("damaged XML"):
-        root = _strict(text)
-        if root is None:
-            root = etree.fromstring(_mended(text).encode("utf-8", "replace"), _parser(recover=True))
+    root = _strict(text)
+    if root is None:
+        mended = _mended(text)
+        root = _recovered(mended)
+        if root is None and (start := _ELEMENT.search(mended)):  # a damaged prologue
+            root = _recovered(mended[start.start() :])
     if root is None:
         raise Unreadable("damaged XML: no element in it can be read")
     return root
@@ -56,12 +59,12 @@ def is_large(data: bytes) -> bool:
     return data.count(b"<") + data.count(b"=") > _LARGEST_TREE
 
 
-def records(data: bytes, names: frozenset[str] = frozenset()) -> Iterator[tuple[etree._Element, str]]:
-    """(element, path) of a large document's records, one at a time: of those called `names`, or the repeated ones.
+def records(data: bytes) -> Iterator[tuple[etree._Element, str]]:
+    """(element, path) of a large document's records, its repeated elements, one at a time.
 
     An element is emptied when the next is asked for. Raises `Unreadable` like `parse`.
     """
-    depth = 0 if names else _record_depth(data)
+    depth = _record_depth(data)
     steps: list[str] = []
     counts: list[Counter[str]] = [Counter()]
     with unreadable("damaged XML"):
@@ -76,7 +79,7 @@ def records(data: bytes, names: frozenset[str] = frozenset()) -> Iterator[tuple[
                 steps.append(f"{name}[{counts[-1][name]}]" if steps else name)
                 counts.append(Counter())
                 continue
-            if steps[-1].partition("[")[0] in names or len(steps) == depth:
+            if len(steps) == depth:
                 yield element, "/" + "/".join(steps)
                 _forget(element)
             steps.pop()
@@ -143,6 +146,13 @@ def _strict(text: str) -> etree._Element | None:
     try:
         return etree.fromstring(text.encode("utf-8", "replace"), _parser(recover=False))
     except etree.XMLSyntaxError:
+        return None
+
+
+def _recovered(text: str) -> etree._Element | None:
+    try:
+        return etree.fromstring(text.encode("utf-8", "replace"), _parser(recover=True))
+    except etree.XMLSyntaxError:  # not a single element
         return None
 
 

@@ -17,10 +17,9 @@ from sensorium.readers.colour import to_rgb
 from sensorium.readers.contract import Limits, Source
 from sensorium.readers.damage import DAMAGE, reason, unreadable
 from sensorium.readers.exif import attributes_of, turn_of
-from sensorium.readers.pixels import Refused, part_of
+from sensorium.readers.pixels import LEAST_SEEN, Refused, part_of
 from sensorium.readers.reasons import called
 
-LEAST_SEEN = 0.1  # of a picture's rows; less than that shows nothing
 _PNG_MARK = b"\x89PNG\r\n\x1a\n"
 _LARGEST_MENDED = 64 << 20
 
@@ -168,7 +167,7 @@ _MENDED: dict[str, Callable[[BinaryIO, int], BinaryIO]] = {
 _ANY: tuple[Attempt, ...] = (_by_ffmpeg, _partly)
 _ATTEMPTS: dict[str, tuple[Attempt, ...]] = {
     **dict.fromkeys(_MENDED, (_partly, _by_ffmpeg)),
-    "image/bmp": (_by_bitmap, _by_ffmpeg, _partly), "image/tiff": (_by_ffmpeg, _by_preview, _partly),
+    "image/bmp": (_by_bitmap, _by_ffmpeg), "image/tiff": (_by_ffmpeg, _by_preview, _partly),
     "image/x-farbfeld": (_by_farbfeld,),
     **dict.fromkeys(("image/heic", "image/heif"), ()),
     **dict.fromkeys(("image/x-exr", "image/vnd.radiance", "image/x-portable-arbitrarymap", "image/x-portable-floatmap",

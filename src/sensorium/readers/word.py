@@ -19,7 +19,7 @@ from sensorium.readers.sections import Section
 _SPACES = (
     "http://schemas.openxmlformats.org/wordprocessingml/2006/main", "http://purl.oclc.org/ooxml/wordprocessingml/main",
 )  # fmt: skip
-_BLOCKS = tuple(f"{{{space}}}{name}" for space in _SPACES for name in ("p", "tbl"))
+_BLOCKS = tuple(f"{{{space}}}{name}" for space in _SPACES for name in ("p", "tr"))
 _SKIPPED = names("pPr rPr tblPr tcPr trPr sectPr del moveFrom instrText delText rt fldData bookmarkEnd")
 _LETTERS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "ptab": "\t"}
 _NOTES = {"footnoteReference": "footnotes", "endnoteReference": "endnotes", "commentReference": "comments"}
@@ -38,6 +38,7 @@ class WordDocument:
         self._lists = _Lists(package.xml(self._side("numbering")))
         self._notes = {kind: _notes(package.xml(self._side(kind)), kind) for kind in _NOTES.values()}
         self._listed = False
+        self._table: etree._Element | None = None  # whose row was read last
         data = package.data(self._main)
         # Word marks where its pages ended when it last showed them; where it has not, breaks by hand are all there is.
         self._ends = b"lastRenderedPageBreak" in data
@@ -46,7 +47,7 @@ class WordDocument:
     def sections(self) -> Iterator[Section | Illustration]:
         """The sections, each followed by the pictures in it."""
         for block in self._package.blocks(self._main, _BLOCKS):
-            yield from self._table(block) if local(block) == "tbl" else self._paragraph(block)
+            yield from self._row(block) if local(block) == "tr" else self._paragraph(block)
         yield from self._chapters.end()
 
     def _side(self, kind: str) -> str:
@@ -62,6 +63,7 @@ class WordDocument:
         if text and level is not None:
             yield from self._chapters.heading(" ".join(text.split()), level, seen.bookmark)
         elif text:
+            self._table = None
             numbering = child(element, "pPr", "numPr")
             mark = self._lists.mark(numbering if numbering is not None else self._styles.numbering(style))
             yield from self._chapters.paragraph(mark + text, tight=bool(mark) and self._listed)
@@ -72,15 +74,13 @@ class WordDocument:
         for box in seen.boxes:
             yield from self._chapters.paragraph(box)
 
-    def _table(self, element: etree._Element) -> Iterator[Section | Illustration]:
-        seen = _Seen()
-        rows = []
-        for row in element.iter("{*}tr"):
-            if next(row.iterancestors("{*}tc"), None) is None:
-                cells = [" ".join(self._text(cell, seen).split()) for cell in row.iter("{*}tc") if _of(cell, row)]
-                rows.append(" | ".join(cells) if any(cells) else "")
-        yield from self._chapters.paragraph("\n".join(filter(None, rows)))
-        self._listed = False
+    def _row(self, row: etree._Element) -> Iterator[Section | Illustration]:
+        """A table's row, on the line after the last one of the same table."""
+        seen, table = _Seen(), row.getparent()
+        cells = [" ".join(self._text(cell, seen).split()) for cell in row.iter("{*}tc") if _of(cell, row)]
+        if any(cells):
+            yield from self._chapters.paragraph(" | ".join(cells), tight=table is self._table)
+            self._table, self._listed = table, False
         self._keep(seen)
         self._turn(seen)
 

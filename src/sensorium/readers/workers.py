@@ -210,6 +210,7 @@ class _Worker:
     def put_back(self) -> None:
         """Keep it for the next one who needs a worker."""
         with _IDLE_LOCK:
+            _IDLE[:] = [idle for idle in _IDLE if idle.process.poll() is None]  # those that waited too long are gone
             if self.files < FILES_EACH and len(_IDLE) < (os.cpu_count() or 1):
                 _IDLE.append(self)
                 return

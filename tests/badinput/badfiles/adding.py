@@ -78,7 +78,8 @@ def add_outside(plan: dict[str, Any], patience: float, paths: tuple[Path, ...] =
         sampler.stop.set()
         sampler.join()
     assert child.returncode == 0, f"exit code {child.returncode}: {errors.decode('utf-8', 'replace')[-3000:]}"
-    _, left = psutil.wait_procs(list(sampler.seen), timeout=5)
+    psutil.wait_procs(list(sampler.seen), timeout=5)
+    left = [process for process in sampler.seen if process.is_running()]  # their numbers may have been given anew
     return Ended(
         json.loads(out.splitlines()[-1]), time.monotonic() - started, sampler.peak, [each.pid for each in left]
     )

@@ -139,6 +139,7 @@ class Packed:
     data: bytes
     size: int
     crc: int
+    method: int = zipfile.ZIP_DEFLATED
 
 
 def packed(block: bytes, times: int, before: bytes = b"", after: bytes = b"") -> Packed:
@@ -153,6 +154,11 @@ def packed(block: bytes, times: int, before: bytes = b"", after: bytes = b"") ->
     return Packed(data, len(before) + len(block) * times + len(after), zlib.crc32(after, crc))
 
 
+def stored(data: bytes) -> Packed:
+    """Not packed at all."""
+    return Packed(data, len(data), zlib.crc32(data), zipfile.ZIP_STORED)
+
+
 def gzipped(block: bytes, times: int, before: bytes = b"", after: bytes = b"") -> bytes:
     """The same as a gzip file."""
     made = packed(block, times, before, after)
@@ -164,7 +170,9 @@ def raw_zip(members: dict[str, Packed], copies: int = 1) -> bytes:
     body, listing, start = [], [], 0
     for name, member in members.items():
         label = name.encode()
-        fields = struct.pack("<HHHHHIII", 20, 0, 8, 0, 33, member.crc, len(member.data), member.size & 0xFFFFFFFF)
+        fields = struct.pack(
+            "<HHHHHIII", 20, 0, member.method, 0, 33, member.crc, len(member.data), member.size & 0xFFFFFFFF
+        )
         body.append(b"PK\3\4" + fields + struct.pack("<HH", len(label), 0) + label + member.data)
         for number in range(copies):
             listed = f"{name}{number}".encode() if number else label

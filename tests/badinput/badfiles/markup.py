@@ -117,7 +117,7 @@ def html_traps(ground: Ground) -> dict[str, bytes]:
     outside = (
         "../" * 8 + str(ground.picture).lstrip("/"), str(ground.picture), f"file://{ground.picture}",
         f"{ground.url}.png", f"//127.0.0.1:{ground.port}/x.png", "..\\secret.png", "%2e%2e/secret.png", "link-out.png",
-        "folder-out/secret.png", "\0/etc/passwd", "fifo.png", "zero.png", "/dev/zero", "/dev/stdin", "a" * 100_000,
+        "folder-out/secret.png", "%00/etc/passwd", "fifo.png", "zero.png", "/dev/zero", "/dev/stdin", "a" * 100_000,
         "http://[::1", "data:image/png,", "data:image/png;base64,!!!!", "data:text/html,<b>x", "javascript:alert(1)",
         "\\\\127.0.0.1\\share\\x.png", "./", ".", "", "?", "#", "nul\n.png",
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from badfiles.bombs import crowded_zip, packed, raw_zeros, raw_zip, unzipped, zero_png, zipped
+from badfiles.bombs import crowded_zip, packed, raw_zeros, raw_zip, stored, unzipped, zero_png, zipped
 from badfiles.documents import docx, epub, odf, odt, pptx, xlsx
 from badfiles.markup import Ground
 
@@ -19,8 +19,14 @@ def with_member(data: bytes, name: str, content: bytes) -> bytes:
 
 def with_bomb(data: bytes, name: str, before: str, after: str) -> bytes:
     """A zip with a member of 600 MB of words, packed; it is legal."""
-    members = {kept: packed(content, 1) for kept, content in unzipped(data).items()}
+    members = {kept: stored(content) for kept, content in unzipped(data).items()}
     return raw_zip({**members, name: packed(b"word " * 210_000, 600, before.encode(), after.encode())})
+
+
+def with_lie(data: bytes, name: str) -> bytes:
+    """A zip with a member that says it has 100 bytes, and unpacks to a gigabyte."""
+    members = {kept: stored(content) for kept, content in unzipped(data).items()}
+    return raw_zip({**members, name: raw_zeros(_BOMB, 100)})
 
 
 def office_traps(ground: Ground) -> dict[str, bytes]:
@@ -59,13 +65,20 @@ def office_traps(ground: Ground) -> dict[str, bytes]:
         "bomb.docx": with_bomb(word, "word/document.xml", *(body % "|").split("|")),
         "bomb.pptx": with_bomb(deck, "ppt/slides/slide1.xml", "<p>", "</p>"),
         "bomb.xlsx": with_bomb(sums, "xl/sharedStrings.xml", f'<sst xmlns="{_SHEET}"><si><t>', "</t></si></sst>"),
+        "lies-inside.docx": with_lie(word, "word/document.xml"),
+        "lies-inside.pptx": with_lie(deck, "ppt/slides/slide1.xml"),
+        "lies-inside.xlsx": with_lie(sums, "xl/worksheets/sheet1.xml"),
+        "lies-inside.odt": with_lie(odt("<text:p>Words.</text:p>"), "content.xml"),
+        "lies-inside.epub": with_lie(epub(), "c.xhtml"),
         "picture-bomb.docx": with_member(word, "word/media/image1.png", zero_png(30_000, 30_000)),
         "lies.docx": raw_zip({"[Content_Types].xml": raw_zeros(_BOMB, 100), "word/a": raw_zeros(9, 9)}),
         "overlap.docx": raw_zip(
             {"[Content_Types].xml": raw_zeros(_BOMB >> 4, _BOMB >> 4), "word/a": raw_zeros(9, 9)}, copies=20_000
         ),
         "crowd.docx": crowded_zip("[Content_Types].xml", 100_000),
-        "lies.epub": zipped({"mimetype": b"application/epub+zip"})[:50] + raw_zip({"a": raw_zeros(_BOMB, 100)}),
+        "lies.epub": raw_zip(
+            {"mimetype": stored(b"application/epub+zip"), "META-INF/container.xml": raw_zeros(_BOMB, 100)}
+        ),
         "entity.docx": with_member(word, "word/document.xml", (entity + body % "&e;").encode()),
         "laughs.docx": with_member(word, "word/document.xml", (laughs + body % "&a11;").encode()),
         "nested.docx": with_member(word, "word/document.xml", nested.encode()),

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from fuzzing import CORPUS
-from fuzzing.findings import deadly, digest
+from fuzzing.findings import MEMORY, deadly, digest
 
 ENGINES = ("atheris", "plain")
-# Where coverage is measured: our readers, and the decoders that are written in Python.
-MEASURED = ["sensorium.readers", "PIL", "docx", "pptx", "striprtf", "zipfile", "csv", "pypdfium2", "xml", "html"]
-MEMORY = 700 << 20
+# Where coverage is measured: our readers, and the decoders that are written in Python. Not Pillow: atheris 3.0.0 makes
+# it fail with SystemError, and crash, over files that it reads or refuses without.
+MEASURED = ["sensorium.readers", "docx", "pptx", "striprtf", "zipfile", "csv", "pypdfium2", "xml", "html"]
 _MOST_KEPT = 4_000
 
 

@@ -17,10 +17,10 @@ from pathlib import Path
 import psutil
 
 from fuzzing import HOME
-from fuzzing.findings import found, note_deadly, record
+from fuzzing.confirm import confirm
+from fuzzing.findings import PATIENCE, found, note_deadly, record
 from fuzzing.window import Window
 
-PATIENCE = 20.0  # seconds for one small input
 MOST = 1 << 30  # bytes of a process
 _LOOK = 0.2
 _START = 60.0
@@ -55,7 +55,10 @@ def fuzz(reader: str, seconds: float, engine: str, report: Callable[[Tally], Non
     with tempfile.TemporaryDirectory() as folder:
         while (left := seconds - (time.monotonic() - began)) > 1:
             _one_process(reader, left, tally, Path(folder), lambda: report(said()))
-    return said()
+    said()
+    confirm(reader)
+    tally.findings = len(found(reader)) - old
+    return tally
 
 
 def _one_process(reader: str, left: float, tally: Tally, folder: Path, report: Callable[[], None]) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from fuzzing import CORPUS, FINDINGS, SOURCE
 
 MOST_ALIKE = 3
+MEMORY = 700 << 20  # bytes of data of a fuzzing process
+PATIENCE = 20.0  # seconds for one small input
 _SEEN_FROM = re.compile(r'File "[^"]*/(sensorium/[^"]+|[^"/]+/[^"/]+)", line (\d+), in (\S+)')
 
 

@@ -6,7 +6,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from badfiles.corpus import ATTACKS, good
+from badfiles.corpus import ATTACKS, MAY_DIE, good
 from badfiles.markup import Ground
 
 from fuzzing import SEEDS
@@ -31,7 +31,10 @@ class Target:
     def beginnings(self) -> list[bytes]:
         """Good samples, small attacks, and the seeds that are kept."""
         ground = Ground(Path("/nowhere"), 9, Path("/nowhere/secret.txt"), Path("/nowhere/secret.png"))
-        attacks = [data for group in self.attacks for data in ATTACKS[group](ground).values()]
+        groups = {group: ATTACKS[group](ground) for group in self.attacks}
+        attacks = [
+            data for group, files in groups.items() for n, data in files.items() if f"{group}/{n}" not in MAY_DIE
+        ]
         kept = [path.read_bytes() for path in sorted((SEEDS / self.reader).glob("*"))]
         return [data for data in (*good(self.reader).values(), *attacks, *kept) if 0 < len(data) <= LARGEST]
 
