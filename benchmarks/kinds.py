@@ -18,9 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kinds_measure import Query, Recall, figures_of, pairs, recall
+from kinds_measure import Query, ask_files, ask_items, figures_of, pairs
 from kinds_page import page
-from kinds_plan import KINDS, Media, Plan
+from kinds_plan import BOUND, KINDS, Media, Plan
 from kinds_texts import SOUNDS
 from kinds_write import write, write_parts
 from process import ROOT
@@ -62,14 +62,17 @@ def measure(plan: Plan, folder: Path) -> dict[str, Any]:
         skipped = (*library.add(the.items).skipped, *plain.add(the.parts).skipped)
         assert not skipped, skipped[0]
     scenes = [Query(text, scene) for scene, text in plan.captions().items()]
-    heard = {subject for item in the.made.values() if item.kind == "video" for subject in item.subjects}
     sounds = [Query(f"the sound of {text}", f"source:{label}") for label, text in SOUNDS.items()]
-    sounds = [query for query in sounds if query.subject in heard]
+    there = {subject for item in the.made.values() if item.kind == "video" for subject in item.subjects}
+    sounds = [query for query in sounds if query.subject in there]
     with clocked(took, "texts"):
-        asked: dict[str, Recall] = {}
+        asked = {kind: ask_items(library, the.made, kind, scenes) for kind in (*CONTAINERS, *BOUND)}
         for kind in CONTAINERS:
-            asked[kind] = recall(library, plain, the.made, the.pieces, kind, scenes)
-        asked["video, by its sound"] = recall(library, plain, the.made, the.pieces, "video", sounds)
+            ask_files(plain, the.pieces, kind, scenes, asked[kind])
+        for kind in BOUND:
+            asked[kind].parts, asked[kind].files = asked["html"].parts, asked["html"].files
+        heard = ask_items(library, the.made, "video", sounds)
+        asked["video, by its sound"] = ask_files(plain, the.pieces, "video", sounds, heard)
     with clocked(took, "pairs"):
         ids = {Path(row["path"]): row["id"] for row in library.items().select(["path", "id"]).to_pylist()}
         ranked = {family: pairs(library, the.made, ids, family) for family in ("scene", "source")}

@@ -18,10 +18,11 @@ _EPUB_OPF = """<?xml version="1.0"?><package xmlns="http://www.idpf.org/2007/opf
 <dc:title>Collected notes</dc:title><dc:language>en</dc:language></metadata>
 <manifest><item id="c" href="chapter.xhtml" media-type="application/xhtml+xml"/>{pictures}</manifest>
 <spine><itemref idref="c"/></spine></package>"""
-_EPUB_CONTAINER = """<?xml version="1.0"?><container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container">
-<rootfiles><rootfile full-path="book.opf" media-type="application/oebps-package+xml"/></rootfiles></container>"""
-_EPUB_CHAPTER = """<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><head><title>Collected notes</title></head>
-<body><h1>Collected notes</h1>{sections}</body></html>"""
+_EPUB_CONTAINER = """<?xml version="1.0"?><container version="1.0"
+xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>
+<rootfile full-path="book.opf" media-type="application/oebps-package+xml"/></rootfiles></container>"""
+_EPUB_CHAPTER = """<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml">
+<head><title>Collected notes</title></head><body><h1>Collected notes</h1>{sections}</body></html>"""
 
 
 def write_epub(made: Made, path: Path, pictures: dict[int, bytes]) -> None:

@@ -70,28 +70,35 @@ def _interval(items: Sequence[float], parts: Sequence[float]) -> tuple[float, fl
     return float(low), float(high)
 
 
-def recall(
-    library: Library, plain: Library, made: dict[Path, Made], pieces: dict[Path, tuple[Made, int]], kind: str,
-    queries: Iterable[Query],
-) -> Recall:  # fmt: skip
-    """Ask `library` for items of a kind, and `plain` for their pieces as files, with the same texts."""
+def ask_items(library: Library, made: dict[Path, Made], kind: str, queries: Iterable[Query]) -> Recall:
+    """Look for items of a kind by texts: fills `items`, `moments` and `chance`."""
     found = Recall()
     of_kind = [item for item in made.values() if item.kind == kind]
-    folder = next(path for path, (item, _) in pieces.items() if item.kind == kind).parent
     for query in queries:
         right = {item.name for item in of_kind if query.subject in item.subjects}
         hits = library.search(query.text, k=K, kinds=kind)
         found.items.append(_share((made[Path(hit.path)].name for hit in hits), right))
-        files = [pieces[Path(hit.path)] for hit in plain.search(query.text, k=K * MOST_PARTS, under=folder)]
-        found.parts.append(_share(list(dict.fromkeys(item.name for item, _ in files))[:K], right))
-        right_files = sum(bit.subject == query.subject for item in of_kind for bit in item.bits)
-        first = sum(item.bits[at].subject == query.subject for item, at in files[:K])
-        found.files.append(first / min(K, right_files))
         for hit in hits:
             item = made[Path(hit.path)]
             if item.name in right:
                 found.moments.append(is_right_place(hit, item, query.subject))
                 found.chance.append(sum(bit.subject == query.subject for bit in item.bits) / len(item.bits))
+    return found
+
+
+def ask_files(
+    plain: Library, pieces: dict[Path, tuple[Made, int]], kind: str, queries: Iterable[Query], found: Recall
+) -> Recall:
+    """Look for the pieces of items of a kind as files, with the same texts: `found` with `parts` and `files`."""
+    of_kind = {path: piece for path, piece in pieces.items() if piece[0].kind == kind}
+    for query in queries:
+        right_files = [item.name for item, at in of_kind.values() if item.bits[at].subject == query.subject]
+        hits = plain.search(query.text, k=K * MOST_PARTS, under=next(iter(of_kind)).parent)
+        files = [of_kind[Path(hit.path)] for hit in hits]
+        items = list(dict.fromkeys(item.name for item, _ in files))[:K]
+        found.parts.append(_share(items, set(right_files)))
+        first = sum(item.bits[at].subject == query.subject for item, at in files[:K])
+        found.files.append(first / min(K, len(right_files)))
     return found
 
 

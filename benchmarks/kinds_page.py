@@ -19,6 +19,7 @@ command composes out of held-out media: {items}.
   third picture that is asked for by nobody, for 2 to 4 seconds each, with a sound under each.
 - A **source** is a class of sounds of ESC-50 of which there are pictures too; there are {sources}. A page or document
   tells of one or shows one, among four sections on other things. A film shows and sounds one, among two other shots.
+- The pages are there once more as EPUB, Word and PDF, which are asked only by texts.
 - Everything is there on two sides, with other words, pictures (of a scene: a closer crop) and recordings on each, and
   what one side tells, the other shows.
 """

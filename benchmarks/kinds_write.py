@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import wave
 from base64 import b64encode
 from collections.abc import Callable
@@ -45,7 +46,8 @@ def write_parts(made: Made, folder: Path) -> list[Path]:
 def places(made: Made) -> list[tuple[str, ...]]:
     """What a place may call each section of a page or an XML document: its anchor, or its path and all below it."""
     names = _PLACES[made.kind] if made.kind in _PLACES else _dialect(made).places
-    return [tuple(name.format(at=at) for name in names) for at in range(1, len(made.bits) + 1)]
+    slugs = ("-".join(re.findall(r"[a-z0-9]+", bit.heading.lower())) for bit in made.bits)
+    return [tuple(name.format(at=at, slug=slug) for name in names) for at, slug in enumerate(slugs, 1)]
 
 
 def _write_bit(bit: Bit, path: Path) -> None:
@@ -268,4 +270,4 @@ _WRITERS: dict[str, Callable[[Made, Path], None]] = {
 }  # fmt: skip
 _ENDINGS = {"text": ".txt", "image": ".jpg", "audio": ".opus", "html": ".html", "xml": ".xml", "video": ".mp4",
             "epub": ".epub", "office": ".docx", "pdf": ".pdf"}  # fmt: skip
-_PLACES = {"html": ("n{at}",), "epub": ("chapter.xhtml#n{at}",), "office": ("section-{at}",), "pdf": ("page {at}",)}
+_PLACES = {"html": ("n{at}",), "epub": ("chapter.xhtml#n{at}",), "office": ("{slug}",), "pdf": ("page {at}",)}

@@ -11,7 +11,13 @@ from sensorium.library.memory import Budget, default_memory, parse_memory
 
 @pytest.mark.parametrize(
     ("said", "bytes_"),
-    [("1.5GB", 1_500_000_000), ("900 mb", 900_000_000), ("2g", 2_000_000_000), ("1000000", 1_000_000), ("64KB", 64_000)],
+    [
+        ("1.5GB", 1_500_000_000),
+        ("900 mb", 900_000_000),
+        ("2g", 2_000_000_000),
+        ("1000000", 1_000_000),
+        ("64KB", 64_000),
+    ],
 )
 def test_amounts_are_read_as_people_write_them(said, bytes_):
     assert parse_memory(said) == bytes_
@@ -19,7 +25,7 @@ def test_amounts_are_read_as_people_write_them(said, bytes_):
 
 @pytest.mark.parametrize("said", ["", "much", "-1GB", "1.5.2GB", "1 TBB", "GB"])
 def test_what_is_no_amount_is_said_with_an_example(said):
-    with pytest.raises(BadMemory, match="is not an amount of memory: write it as in 1.5GB or 800MB"):
+    with pytest.raises(BadMemory, match=r"is not an amount of memory: write it as in 1\.5GB or 800MB"):
         parse_memory(said)
 
 

@@ -26,7 +26,8 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
         (b"\x80\4\x95" + bytes(9), "a.pkl", "a Python pickle, which may run a program when it is opened"),
         (b"\xff\x0a\xfa\x1f\x01\x90", "a.jxl", "a JPEG XL picture: save it as JPEG or PNG"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n", "a.eps", "PostScript: save it as PDF"),
-        (b"", "a.png", "the file is empty"), (bytes(range(1, 256)) * 4, "a.xyz", "not a kind of file that is read: no known format"),
+        (b"", "a.png", "the file is empty"),
+        (bytes(range(1, 256)) * 4, "a.xyz", "not a kind of file that is read: no known format"),
         (b"\xfd\x37zXZ\0" + bytes(9), "a.tar.xz", "a compressed file (xz): unpack it and add what is inside"),
     ],
 )  # fmt: skip

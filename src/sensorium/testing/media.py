@@ -43,6 +43,12 @@ def picture(width: int = 64, height: int = 48) -> NDArray[np.uint8]:
     return pixels
 
 
+def patchwork(seed: int, width: int = 160, height: int = 120) -> NDArray[np.uint8]:
+    """Soft patches of random colours, uint8 (height, width, 3): another picture with each `seed`, as photos differ."""
+    patches = np.random.default_rng(seed).integers(0, 256, (3, 4, 3), dtype=np.uint8)
+    return np.asarray(Image.fromarray(patches).resize((width, height), Image.Resampling.BICUBIC))
+
+
 def encoded(image: Image.Image | NDArray[np.uint8], form: str = "PNG", **options: object) -> bytes:
     """`image` as a file of Pillow's format `form`."""
     whole = image if isinstance(image, Image.Image) else Image.fromarray(image)
