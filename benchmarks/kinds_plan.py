@@ -158,8 +158,8 @@ class Plan:
         """The items about a source of sound: a page tells of it on one side, and shows it on the other."""
         for side in (0, 1):
             subject = f"source:{source}"
-            told = Bit("text", SOURCES[source][side], subject=subject, heading=self._heading())
-            shown = Bit("image", file=self.media.pictures[source][side], subject=subject, heading=self._heading())
+            told = Bit("text", SOURCES[source][side], subject=subject, heading="Note")
+            shown = Bit("image", file=self.media.pictures[source][side], subject=subject, heading="Note")
             heard = Bit("audio", file=self.media.sounds[source][side], subject=subject)
             yield self._made("text", side, subject, [told])
             yield self._made("image", side, subject, [shown])
@@ -181,10 +181,7 @@ class Plan:
         return Made(kind, f"{kind}-{next(self.number):05d}", side, asked, tuple(bits))
 
     def _caption(self, scene: Path, side: int) -> Bit:
-        return Bit("text", self.media.scenes[scene][side], subject=_scene(scene), heading=self._heading())
-
-    def _heading(self) -> str:
-        return f"Note {self.random.randrange(100, 1000)}"
+        return Bit("text", self.media.scenes[scene][side], subject=_scene(scene), heading="Note")
 
     def _among(self, bits: list[Bit], side: int) -> list[Bit]:
         """The bits in an order of chance with sections that have nothing to do with them."""

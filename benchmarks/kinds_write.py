@@ -116,10 +116,10 @@ def _write_wave(samples: NDArray[np.int16], path: Path) -> None:
 
 
 _PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>Collected notes, sheet {number}</title>
+<html lang="en"><head><meta charset="utf-8"><title>Collected notes</title>
 <style>body {{ font: 16px serif }}</style><script>var sheet = {number};</script></head>
 <body><nav><a href="/">Home</a> <a href="/sheets">All sheets</a> <a href="/about">About</a></nav>
-<main><h1>Collected notes, sheet {number}</h1>
+<main><h1>Collected notes</h1>
 {sections}
 </main><footer>Printed from the archive. <a href="#top">Back to the top</a></footer></body></html>
 """
@@ -155,7 +155,7 @@ class _Feed:
     places = ("/rss/channel/item[{at}]",)
     frame = (
         '<?xml version="1.0" encoding="utf-8"?>\n<rss version="2.0" xmlns:media="http://search.yahoo.com/mrss/"><channel>'
-        "<title>Collected notes, sheet {number}</title><link>https://notes.example/{number}</link>\n{pieces}\n"
+        "<title>Collected notes</title><link>https://notes.example/{number}</link>\n{pieces}\n"
         "</channel></rss>\n"
     )
 
@@ -173,7 +173,7 @@ class _Book:
     places = ("n{at}", "/article/section[{at}]")
     frame = (
         '<?xml version="1.0" encoding="utf-8"?>\n<article xmlns="http://docbook.org/ns/docbook" version="5.0">'
-        "<title>Collected notes, sheet {number}</title>\n{pieces}\n</article>\n"
+        "<title>Collected notes</title>\n{pieces}\n</article>\n"
     )
 
     @staticmethod
@@ -191,7 +191,7 @@ class _Fiction:
     places = ("/FictionBook/body/section[{at}]",)
     frame = (
         '<?xml version="1.0" encoding="utf-8"?>\n<FictionBook xmlns="http://www.gribuser.ru/xml/fictionbook/2.0" '
-        'xmlns:l="http://www.w3.org/1999/xlink"><description><title-info><book-title>Collected notes, sheet {number}'
+        'xmlns:l="http://www.w3.org/1999/xlink"><description><title-info><book-title>Collected notes'
         "</book-title><lang>en</lang></title-info></description>\n<body>\n{pieces}\n</body>\n{binaries}\n</FictionBook>\n"
     )
 

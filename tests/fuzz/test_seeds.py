@@ -22,7 +22,7 @@ from fuzzing.window import Window
 def replayed():
     """Every seed, read in a process of its own."""
     folders = [str(SEEDS / reader) for reader in TARGETS if (SEEDS / reader).is_dir()]
-    return trial({"folders": folders, "limits": LIMITS})
+    return trial({"folders": folders, "held": True, "limits": LIMITS})
 
 
 @pytest.mark.parametrize("reader", TARGETS)

@@ -19,6 +19,7 @@ from sensorium.readers.tags import tags_of
 
 _TROUBLE = (av.error.FFmpegError, *DAMAGE)
 _SHORTEST_WINDOW = 1.0
+_SHORT = 4096  # samples: far more than the resampler's filter is long
 # From seismographs to bit streams. What a damaged header says outside it would take minutes and gigabytes to resample.
 _RATES = range(100, 6_000_001)
 
@@ -150,10 +151,15 @@ def _samples(container: Any, stream: Any, rate: int) -> Iterator[NDArray[np.floa
 
 
 class Mixer:
-    """Frames of any format to mono float32 at one rate. A stream may change its format on the way."""
+    """Frames of any format to mono float32 at one rate. A stream may change its format on the way.
+
+    FFmpeg's resampler gives nothing for a sound that is shorter than its filter: such a one is drawn out in straight
+    lines.
+    """
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
+        self.short: list[Any] | None = []  # the frames of a sound that has given nothing yet
         self.form: tuple[str, str, int] | None = None
         self.resample: Callable[[Any], list[Any]] = lambda frame: []
 
@@ -168,9 +174,28 @@ class Mixer:
                 self.form = form
                 self.resample = av.AudioResampler("fltp", frame.layout, self.rate).resample
             ready += self.resample(frame)
+            if self.short is not None and frame is not None:
+                self.short.append(frame)
+        if any(frame.samples for frame in ready) or sum(frame.samples for frame in self.short or ()) > _SHORT:
+            self.short = None
+        if self.short and None in frames:
+            return [_drawn_out(self.short, self.rate)]
         # The mean, not FFmpeg's own mixing down, which amplifies by up to 3 dB and then clips.
         channels = [frame.to_ndarray() for frame in ready if frame.samples]
         return [each[0] if len(each) == 1 else each.mean(axis=0, dtype=np.float32) for each in channels]
+
+
+def _drawn_out(frames: list[Any], rate: int) -> NDArray[np.float32]:
+    """A few samples as mono float32 (n,) at another rate."""
+    first = frames[0]
+    alike = [frame for frame in frames if frame.format.name == first.format.name]
+    plain = av.AudioResampler("fltp", first.layout, first.sample_rate).resample
+    channels = np.concatenate([one.to_ndarray() for frame in alike for one in plain(frame)], axis=1)
+    mono = channels.mean(axis=0, dtype=np.float32)
+    count = max(1, round(len(mono) * rate / first.sample_rate))
+    times = np.arange(count) * (first.sample_rate / rate)
+    drawn: NDArray[np.float32] = np.interp(times, np.arange(len(mono)), mono).astype(np.float32)
+    return drawn
 
 
 reader = AudioReader()

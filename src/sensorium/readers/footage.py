@@ -14,6 +14,7 @@ from sensorium.readers.damage import reason
 DAMAGED = (av.error.FFmpegError, ValueError, OSError)
 _MOST_ERRORS = 16
 _JUMP = 10.0  # seconds: a stream that was spliced, or whose stamps ran over
+_LATEST = 1e6  # seconds: eleven days
 _LONGEST = 60.0  # seconds that one frame is shown; more is damage
 
 
@@ -25,7 +26,7 @@ class Clock:
         self.jumps = bool(container.format.flags & Flags.ts_discont.value)
         self.frame = 1 / fps
         declared = (container.duration or 0) / av.time_base
-        self.latest = 2 * declared + 3600 if declared > 0 else 1e6
+        self.latest = min(_LATEST, 2 * declared + 3600) if declared > 0 else _LATEST
         self.now = self.end = 0.0
         self._scales: dict[int, float] = {}  # seconds of a stamp's unit, by stream: fractions are slow
 

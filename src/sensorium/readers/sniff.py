@@ -9,6 +9,7 @@ from sensorium.readers.animation import ANIMATED, is_animated
 from sensorium.readers.charset import glance, looks_like_text
 from sensorium.readers.contract import Source
 from sensorium.readers.marks import OLE, by_mark
+from sensorium.readers.ole import ole_type
 from sensorium.readers.packed import OFFICE, office_type, packed_type
 from sensorium.readers.picture_marks import picture_by_name
 
@@ -26,6 +27,7 @@ _SUFFIXES = {
     **dict.fromkeys(("rst", "rest"), "text/x-rst"),
     **dict.fromkeys(("html", "htm", "xhtml"), "text/html"),
     **dict.fromkeys(("xml", "rss", "atom", "tei", "xsl", "xslt", "xsd", "opf", "ncx", "kml", "gpx"), "application/xml"),
+    **dict.fromkeys(("opml", "fb2", "nxml", "docbook", "dbk", "smil", "xspf"), "application/xml"),
     "svg": _SVG, "csv": "text/csv",
     **dict.fromkeys(("tsv", "tab"), "text/tab-separated-values"),
     **dict.fromkeys(("jsonl", "ndjson"), "application/x-ndjson"),
@@ -46,7 +48,7 @@ def glimpse(source: Source) -> str:
     if found == "application/zip":
         return packed_type(head)
     if found == OLE:
-        return "application/vnd.ms-excel" if source.name.lower().endswith(".xls") else found
+        return ole_type(source)
     if found == _GZIP:
         return _gzipped(head)
     if found or (found := picture_by_name(head, _suffix(source.name))):

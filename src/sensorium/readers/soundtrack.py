@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -58,16 +60,18 @@ class Soundtrack:
         """Seconds up to which sound was heard so far."""
         return (self._next or 0) / self.rate
 
+    def resumes(self, moment: float) -> float:
+        """When, from `moment` on, the next sound begins of which something was read; infinite when there is none."""
+        self._forget(round(moment * self.rate))
+        return max(moment, self._held[0][0] / self.rate) if self._held else math.inf
+
     def between(self, start: float, end: float) -> NDArray[np.float32] | None:
         """Samples (n,) from `start` to `end`; None when nothing is heard. What was before `start` is forgotten."""
         first, last = round(start * self.rate), round(end * self.rate)
-        while self._held and self._held[0][0] + len(self._held[0][1]) <= first:
-            self._held.popleft()
+        self._forget(first)
         samples = np.zeros(max(0, last - first), np.float32)
         reached = 0
-        for at, chunk in self._held:
-            if at >= last:
-                break
+        for at, chunk in takewhile(lambda held: held[0] < last, self._held):
             piece = chunk[max(0, first - at) : last - at]
             begin = max(0, at - first)
             samples[begin : begin + len(piece)] = piece
@@ -75,6 +79,10 @@ class Soundtrack:
         samples = samples[:reached]
         np.clip(np.nan_to_num(samples, copy=False), np.float32(-1), np.float32(1), out=samples)
         return samples if reached and float(np.abs(samples).max()) > _SILENCE else None
+
+    def _forget(self, first: int) -> None:
+        while self._held and self._held[0][0] + len(self._held[0][1]) <= first:
+            self._held.popleft()
 
     def _hear(self, packet: Any | None, time: float) -> None:
         """Decodes a packet of the sound, or what is left in the decoder."""

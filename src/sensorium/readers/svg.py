@@ -105,6 +105,9 @@ def _in_words(element: etree._Element) -> bool:
     return any(local(outer) == "text" for outer in element.iterancestors())
 
 
+_DPI = 96  # of CSS; without it a drawing in millimetres has no size
+
+
 def _side(limits: Limits) -> int:
     return min(max(2 * limits.image_side, _SMALLEST_DRAWING), int(limits.max_pixels**0.5))
 
@@ -116,7 +119,7 @@ def _rendered(svg: str, side: int) -> NDArray[np.uint8]:
         raise Unreadable(MISSING) from error
     try:
         # Both sides are given: the drawing is fitted in, whatever shape it says that it has.
-        png = svg_to_bytes(svg_string=svg, width=side, height=side, background="white")
+        png = svg_to_bytes(svg_string=svg, width=side, height=side, background="white", dpi=_DPI)
         with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
             return np.asarray(picture.convert("RGB"))
     except BaseException as error:  # a slip of the renderer is a PanicException, which is no Exception

@@ -43,7 +43,7 @@ class TextReader:
         if source.size > limits.max_text_bytes:
             raise Unreadable(f"a text of {source.size} bytes: no more than {limits.max_text_bytes} are read")
         with unreadable("cannot be read"), source.open() as stream:
-            text = decode(stream.read(limits.max_text_bytes))
+            text = decode(stream.read(source.size))
         is_source = sniff(source) == _SOURCE
         attributes = {"title": title} if (title := title_of(text, is_source=is_source)) else {}
         found = None

@@ -158,6 +158,9 @@ class _Telling:
 
     def _sound(self, end: float, *, ends: bool) -> Iterator[Part]:
         assert self.track is not None
+        resumes = min(end, self.track.resumes(self.heard))
+        if resumes - self.heard > self.limits.window_seconds:
+            self.heard = resumes
         for start, until in cut_up(self.heard, end, self.limits.window_seconds, ends=ends):
             self.heard = until
             samples = self.track.between(start, until)

@@ -81,6 +81,7 @@ def picture_bombs() -> dict[str, bytes]:
         "claims.jp2": saved(fields(), "JPEG2000").replace(
             struct.pack(">II", 48, 48), struct.pack(">II", 1 << 30, 1 << 30)
         ),
+        "far-box.avif": b"\0\0\0\x14ftypavis\0\0\0\0avis\0\0\0\1free" + b"\xff" * 8 + bytes(64),
         "claims.avif": saved(fields(), "AVIF", speed=10).replace(
             struct.pack(">II", 48, 48), struct.pack(">II", 65000, 65000)
         ),

@@ -1,7 +1,8 @@
 """A process that reads one bad file after the other and says how each ended; it may die, and is started again.
 
 `python -m badfiles.trial '{"kinds": ["pdf"], "seed": 1}'` or `'{"folders": ["/some/where"], "secrets": ["words"]}'`;
-`skip` passes over the first files, `only` is the name of the one to read, `memory` limits its data (bytes).
+`held` reads them from memory, `skip` passes over the first files, `only` is the name of the one to read, `memory`
+limits its data (bytes).
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ def sources(plan: dict[str, Any]) -> Iterator[tuple[str, Source]]:
             yield f"{kind}/{name}", Source.from_bytes(data, name)
     for folder in plan.get("folders", []):
         for path in beside(Path(folder)):
-            yield f"{path.parent.name}/{path.name}", Source.from_path(path)
+            held = plan.get("held") and path.is_file()
+            source = Source.from_bytes(path.read_bytes(), path.name) if held else Source.from_path(path)
+            yield f"{path.parent.name}/{path.name}", source
 
 
 def beside(folder: Path) -> list[Path]:

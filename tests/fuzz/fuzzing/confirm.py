@@ -23,7 +23,9 @@ def confirm(reader: str) -> None:
         given = note.with_suffix(Path(said["name"]).suffix)
         with tempfile.TemporaryDirectory() as folder:
             shutil.copy(given, Path(folder) / said["name"])
-            (outcome,) = trial({"folders": [folder], "limits": LIMITS, "memory": MEMORY}, patience=PATIENCE)
+            (outcome,) = trial(
+                {"folders": [folder], "held": True, "limits": LIMITS, "memory": MEMORY}, patience=PATIENCE
+            )
         said["again"] = outcome.error or outcome.why or f"{outcome.parts} parts of a {outcome.kind}"
         note.write_text(json.dumps(said, indent=1) + "\n")
         if not outcome.error:
