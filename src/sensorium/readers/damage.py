@@ -20,6 +20,7 @@ DAMAGE: tuple[type[Exception], ...] = (
 TOO_LARGE = "needs more memory than a file may have: give more with --memory"
 
 _NOISE = re.compile(r"<[^<>]* at 0x[0-9a-fA-F]+>|b?'[^']{40,}'")
+_CHECKSUM = re.compile(r"CRC|checksum", re.IGNORECASE)
 _LONGEST = 120
 
 
@@ -38,9 +39,12 @@ def unreadable(what: str, *more: type[Exception]) -> Iterator[None]:
 
 def reason(error: Exception) -> str:
     """A decoder's error in a few words on one line, without paths and memory addresses."""
-    if isinstance(error, struct.error):  # what Python says of it means nothing to those who do not program
+    # what Python says of these means nothing to those who do not program
+    if isinstance(error, (struct.error, EOFError)):
         return "it ends too early"
     said = getattr(error, "strerror", None) or str(error)
-    said = " ".join(_NOISE.sub("", str(said)).split()).rstrip(" .:") or type(error).__name__
+    if _CHECKSUM.search(said):
+        return "its checksum is wrong"
+    said = " ".join(_NOISE.sub("", str(said)).split()).rstrip(" .:") or "it makes no sense"
     said = said if len(said) <= _LONGEST else said[: _LONGEST - 3] + "..."
     return said[:1].lower() + said[1:] if said[1:2].islower() else said

@@ -72,11 +72,14 @@ class Verdict:
 
 
 def leaps(stretch: Stretch) -> list[float]:
-    """Moments of packets as large as those of cuts: a quarter of a key frame, and twice all of the second before."""
+    """Moments of packets as large as those of cuts: a quarter of a key frame, and twice all of the second before.
+
+    Right after the key frame, which takes bytes from those that follow, twice all of the half second behind.
+    """
     found = []
-    for at in range(3, len(stretch.sizes)):
-        size = stretch.sizes[at]
-        if size * 4 >= stretch.key and size >= 2 * max(stretch.sizes[max(0, at - 24) : at]):
+    for at, size in enumerate(stretch.sizes):
+        around = stretch.sizes[max(0, at - 24) : at] if at > 2 else stretch.sizes[at + 1 : at + 13]
+        if size * 4 >= stretch.key and around and size >= 2 * max(around):
             found.append(stretch.times[at])
     return found
 
@@ -110,11 +113,9 @@ def judge(before: Look, now: Look, stretch: Stretch) -> Verdict:
         return Verdict(cut=found[0]) if alone else Verdict(inside=found[-1] + 0.3)
     end = stretch.end
     fades = swell(stretch) if length > _SHORT else None
-    if unlike >= OTHER and length <= _SHORT and stretch.clocked:
-        return Verdict((stretch.start + end) / 2)
     if unlike >= OTHER:
         # A key frame that was due seldom falls on a cut.
-        return Verdict(end, fades or (end if stretch.clocked else None), unsure=True)
+        return Verdict(end, fades or (end if stretch.clocked and length > _SHORT else None), unsure=True)
     if not stretch.clocked and unlike >= 1.0:
         return Verdict(end, fades, unsure=True)
     return Verdict(None, fades or (end if unlike >= 1.3 and length > _SHORT else None), unsure=True)

@@ -20,8 +20,9 @@ SPAN = 12.0  # seconds that a passage lasts at most: it should name a moment
 _PAUSE = 2.0
 _MOST_BYTES = 8 << 20
 _MOST_FILES = 16
-_STEM_SUFFIX = re.compile(
-    r"(?:\.([A-Za-z]{2,3}(?:[-_][A-Za-z]{2,4})?))?(?:\.(?:forced|sdh|cc|hi|default))*\.(srt|vtt|ass|ssa)$"
+_SUFFIX = re.compile(
+    r"(?:\.(?P<language>[a-z]{2,3}(?:[-_][a-z]{2,4})?))?(?:\.(?:forced|sdh|cc|hi|default))*\.(?:srt|vtt|ass|ssa)",
+    re.IGNORECASE,
 )
 _TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})[.,:](\d{1,3})"
 _ARROW = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}")
@@ -92,7 +93,7 @@ def beside(source: Source) -> list[Cue]:
         names = sorted(entry.name for entry in os.scandir(path.parent) if entry.name.startswith(path.stem))
     except OSError:
         return []
-    matches = [(name, found) for name in names if (found := _STEM_SUFFIX.fullmatch(name, len(path.stem)))]
+    matches = [(name, found) for name in names if (found := _SUFFIX.fullmatch(name, len(path.stem)))]
     for name, found in matches[:_MOST_FILES]:
         text = _text_of(path.parent / name)
         cues += [cue._replace(language=(found["language"] or "").lower()) for cue in parse(text)]
