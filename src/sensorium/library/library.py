@@ -137,7 +137,7 @@ class Library:
         from sensorium.library.terms import query_vector
 
         view = ready_view(self._session)
-        return np.stack([query_vector(self._session, view, [term])[0] for term in _terms(terms)])
+        return np.stack([query_vector(self._session, view, [term]) for term in _terms(terms)])
 
     def items(self, where: str | None = None) -> pa.Table:
         """The items as a table, missing ones included.

@@ -1,4 +1,4 @@
-"""The verb `search`: a vector to parts, parts to items, items to hits."""
+"""The verb `search`: vectors to parts, parts to items, items to hits."""
 
 from __future__ import annotations
 
@@ -18,14 +18,19 @@ from sensorium.library.hits import Hits
 from sensorium.library.query import Term
 from sensorium.library.rows import LiveView
 from sensorium.library.snapshots import live_view, replace_damaged
-from sensorium.library.terms import query_vector
+from sensorium.library.terms import query_vectors
 
 if TYPE_CHECKING:
     from sensorium.indexes.contract import Index
     from sensorium.library.session import Session
 
 Ids = NDArray[np.int64]
-Scale = dict[int, tuple[float, float]]
+Scale = dict[int | None, tuple[float, float]]
+Found = tuple[int, float, int]  # part, score, item
+Scaled = tuple[float, int, int, float]  # score on the common scale, item, part, score
+
+NEIGHBORHOOD = 20  # items: how near a query's vector is to its best ones is what is usual for it
+SHARPNESS = 2.0  # of the soft maximum over a query's vectors
 
 
 @dataclass(frozen=True)
@@ -92,12 +97,12 @@ def _neighbors(session: Session, view: LiveView, queries: NDArray[np.float32], a
 
 def _search(session: Session, view: LiveView, terms: Sequence[Term], ask: Ask, *, previews: bool) -> Hits:
     started = perf_counter()
-    vector, modality = query_vector(session, view, terms)
+    vectors, modalities = query_vectors(session, view, terms)
     encoded = perf_counter()
     mask = allowed(session, view, ask)
     index, name = pick_index(session, view, ask)
-    scale = _scale(session, modality) if ask.metric == "cosine" and modality is not None else {}
-    best = _best_items(_Grouped(index, view, vector, ask.k), mask, scale)
+    scales = [_scale(session, modality) if ask.metric == "cosine" else {} for modality in modalities]
+    best = _best_items(_Grouped(index, view, vectors, ask.k), mask, scales)
     hits = [_hit(view, part, score) for part, score in best]
     seconds = perf_counter() - encoded
     load = session.store.previews
@@ -142,7 +147,7 @@ def pick_index(session: Session, view: LiveView, ask: Ask) -> tuple[Index, str]:
     return ivf_over(session, view, ask.metric, lists, probes), f"ivf:{lists},{probes}"
 
 
-def _scale(session: Session, query: Modality) -> Scale:
+def _scale(session: Session, query: Modality | None) -> Scale:
     """Modality code -> (mean, deviation) of unrelated cosines to a query of this modality: the bundle's calibration."""
     calibration = session.encoder.bundle.calibration
     pairs = ((code, calibration.get(f"{query}-{modality}")) for code, modality in enumerate(MODALITIES))
@@ -151,48 +156,85 @@ def _scale(session: Session, query: Modality) -> Scale:
 
 @dataclass(frozen=True)
 class _Grouped:
-    """Search for items by one vector (d,)."""
+    """Search for items by vectors (n, d)."""
 
     index: Index
     view: LiveView
-    vector: NDArray[np.float32]
+    vectors: NDArray[np.float32]
     k: int
 
-    def best(self, allow: Ids | None) -> list[tuple[int, float, int]]:
-        """(part, score, item) of the best part of the k best items; asks for more parts until k items are found."""
+    def best(self, allow: Ids | None) -> list[list[Found]]:
+        """For each vector the best part of the k best items; asks for more parts until k items are found."""
         most = len(self.view.parts) if allow is None else len(allow)
         wide = min(4 * self.k, max(most, 1))
         while True:
-            ids, scores = next(iter(self.index.search(self.vector[None], wide, allow=allow)))
-            best: dict[int, tuple[int, float]] = {}
-            for part, score, item in zip(*(c.tolist() for c in (ids, scores, self.view.items_of(ids))), strict=True):
-                best.setdefault(item, (part, score))
-            if len(best) >= self.k or wide >= most:
-                return [(part, score, item) for item, (part, score) in list(best.items())[: self.k]]
+            found = [self._items(*each) for each in self.index.search(self.vectors, wide, allow=allow)]
+            if wide >= most or all(len(items) >= self.k for items in found):
+                return [items[: self.k] for items in found]
             wide = min(4 * wide, most)
 
+    def _items(self, ids: Ids, scores: NDArray[np.float32]) -> list[Found]:
+        best: dict[int, Found] = {}
+        for part, score, item in zip(*(c.tolist() for c in (ids, scores, self.view.items_of(ids))), strict=True):
+            best.setdefault(item, (part, score, item))
+        return list(best.values())
 
-def _best_items(grouped: _Grouped, mask: NDArray[np.bool_] | None, scale: Scale) -> list[tuple[int, float]]:
+
+def _best_items(grouped: _Grouped, mask: NDArray[np.bool_] | None, scales: list[Scale]) -> list[tuple[int, float]]:
     """(part, score) of the best part of each of the k best items, best first.
 
-    When hits mix modalities, cosines are put on one scale by the bundle's calibration before they are ranked: a text
-    is always nearer to a text than a picture is.
+    When the query or the hits mix modalities, cosines are put on one scale by the bundle's calibration before they are
+    ranked: a text is always nearer to a text than a picture is. Of several query vectors, those to which an item
+    stands out count.
     """
-    view = grouped.view
+    view, k, alone = grouped.view, grouped.k, len(grouped.vectors) == 1
     modality = view.modality if mask is None else view.modality[mask]
-    codes = np.flatnonzero(np.bincount(modality, minlength=len(MODALITIES))).tolist()
-    if len(codes) < 2 or any(code not in scale for code in codes):
-        return [(part, score) for part, score, _ in grouped.best(None if mask is None else view.parts[mask])]
-    found: list[tuple[float, int, int, float]] = []
+    codes: list[int | None] = [*np.flatnonzero(np.bincount(modality, minlength=len(MODALITIES))).tolist()]
+    if (alone and len(codes) < 2) or any(code not in scale for scale in scales for code in codes):
+        codes, scales = [None], [{} for _ in scales]
+    if not alone:
+        grouped = replace(grouped, k=max(k, NEIGHBORHOOD))
+    found: list[list[Scaled]] = [[] for _ in scales]
     for code in codes:
-        mean, deviation = scale[code]
-        chosen = view.modality == code if mask is None else (view.modality == code) & mask
-        found += [((score - mean) / deviation, i, p, score) for p, score, i in grouped.best(view.parts[chosen])]
-    found.sort(key=lambda one: (-one[0], one[1]))
-    best: dict[int, tuple[int, float]] = {}
-    for _, item, part, score in found:
-        best.setdefault(item, (part, score))
-    return list(best.values())[: grouped.k]
+        chosen = mask if code is None else view.modality == code if mask is None else (view.modality == code) & mask
+        answers = grouped.best(None if chosen is None else view.parts[chosen])
+        for all_of_one, scale, items in zip(found, scales, answers, strict=True):
+            mean, deviation = scale.get(code, (0.0, 1.0))
+            all_of_one += [((score - mean) / deviation, item, part, score) for part, score, item in items]
+    return _together([_outstanding(one) for one in found])[:k]
+
+
+def _outstanding(found: list[Scaled]) -> list[Scaled]:
+    """What one vector found, each item once, best first, its scores less the mean of the best ones.
+
+    A vector that is near to many items (a heading that every page has) says little about any of them. This is the half
+    of CSLS that looks at the query (Conneau et al. 2018, Word translation without parallel data, 2.3).
+    """
+    best = _first_of_each(found)
+    scores = [scaled for scaled, *_ in best[:NEIGHBORHOOD]]
+    usual = sum(scores) / max(len(scores), 1)
+    return [(scaled - usual, item, part, score) for scaled, item, part, score in best]
+
+
+def _together(found: list[list[Scaled]]) -> list[tuple[int, float]]:
+    """(part, score) of the items that several vectors found, best first, by a soft maximum of their scores.
+
+    The maximum alone is best where a query is about many things, the mean where all of it is about one.
+    """
+    totals: dict[int, float] = {}
+    for scaled, item, _, _ in (one for each in found for one in each):
+        totals[item] = float(np.logaddexp(totals.get(item, -np.inf), SHARPNESS * scaled))
+    best = _first_of_each([one for each in found for one in each])
+    best.sort(key=lambda one: -totals[one[1]])
+    return [(part, score) for _, _, part, score in best]
+
+
+def _first_of_each(found: list[Scaled]) -> list[Scaled]:
+    """The best of each item, best first."""
+    best: dict[int, Scaled] = {}
+    for one in sorted(found, key=lambda one: -one[0]):
+        best.setdefault(one[1], one)
+    return list(best.values())
 
 
 def _hit(view: LiveView, part: int, score: float) -> Hit:

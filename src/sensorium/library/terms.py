@@ -1,4 +1,4 @@
-"""From terms to one query vector."""
+"""From terms to query vectors."""
 
 from __future__ import annotations
 
@@ -19,44 +19,63 @@ if TYPE_CHECKING:
     from sensorium.library.session import Session
     from sensorium.readers.registry import Source
 
-LONGEST = 64  # parts: the mean of the first passages or windows stands for a long file
+LONGEST = 64  # parts of a query: the first of a file, or as many spread over an item
+
+Found = tuple[NDArray[np.float32], list[Modality | None]]
 
 
-def query_vector(
-    session: Session, view: LiveView, terms: Sequence[Term]
-) -> tuple[NDArray[np.float32], Modality | None]:
-    """The sum of the terms as a vector (d,), and the modality of the heaviest one, None when nobody can tell.
+def query_vector(session: Session, view: LiveView, terms: Sequence[Term]) -> NDArray[np.float32]:
+    """The sum of the terms as one vector (d,); what has several parts is the mean of those like its first one."""
+    found = [_vectors(session, view, term) for term in terms]
+    return _sum([_gist(*each) for each in found], [term.weight for term in terms])
 
-    One term of weight 1 is the encoder's own vector, so that dot and L2 see its length. Several are summed as unit
-    vectors times their weights, and the sum is given the mean length of the terms.
+
+def query_vectors(session: Session, view: LiveView, terms: Sequence[Term]) -> Found:
+    """What to look for: vectors (n, d), and the modality of each, None when nobody can tell.
+
+    There is one for each part of the heaviest term: what a page tells in one section and shows in another is lost in
+    their mean. The other terms are added to each of them.
     """
-    rows, weights, modalities = [], [], []
-    for term in terms:
-        vector, modality = _vector(session, view, term)
-        rows.append(vector)
-        weights.append(term.weight)
-        modalities.append(modality)
-    heaviest = modalities[int(np.argmax(weights))]
+    found = [_vectors(session, view, term) for term in terms]
+    weights = [term.weight for term in terms]
+    heaviest = int(np.argmax(weights))
+    gists = [_gist(*each) for each in found]
+    vectors, modalities = found[heaviest]
+    rows = [_sum([*gists[:heaviest], vector, *gists[heaviest + 1 :]], weights) for vector in vectors]
+    return np.stack(rows), modalities
+
+
+def _sum(rows: list[NDArray[np.float32]], weights: list[float]) -> NDArray[np.float32]:
+    """One term of weight 1 is the encoder's own vector, so that dot and L2 see its length.
+
+    Several are summed as unit vectors times their weights, and the sum is given the mean length of the terms.
+    """
     if len(rows) == 1 and weights[0] == 1:
-        return rows[0], heaviest
+        return rows[0]
     lengths = [float(np.linalg.norm(row)) for row in rows]
     total = sum((w * (r / n) for w, r, n in zip(weights, rows, lengths, strict=True)), np.zeros(rows[0].shape))
     size = float(np.linalg.norm(total))
     if size < 1e-6:
         raise BadQuery("the terms cancel each other out: give them other weights, or leave one out")
-    return (total / size * np.mean(lengths)).astype(np.float32), heaviest
+    return np.asarray(total / size * np.mean(lengths), np.float32)
 
 
-def _vector(session: Session, view: LiveView, term: Term) -> tuple[NDArray[np.float32], Modality | None]:
-    """One term's vector (d,), without its weight."""
+def _gist(vectors: NDArray[np.float32], modalities: list[Modality | None]) -> NDArray[np.float32]:
+    """The mean of the vectors (n, d) that are of the first one's modality: (d,)."""
+    if len(vectors) == 1:
+        return vectors[0]
+    same = vectors[[modality == modalities[0] for modality in modalities]]
+    mean: NDArray[np.float32] = same.mean(0, dtype=np.float32)
+    return mean
+
+
+def _vectors(session: Session, view: LiveView, term: Term) -> Found:
+    """The vectors (n, d) of a term, without its weight."""
     if isinstance(term, Text):
-        return session.encoder.encode([Part("text", term.text)])[0], "text"
+        return session.encoder.encode([Part("text", term.text)]), ["text"]
     if isinstance(term, Vector):
-        return _given(term, view.base.arrays["vectors"].shape[1]), None
-    vectors, modalities = _of_item(view, term) if isinstance(term, Like) else _of_file(session, term)
-    first = modalities[0]
-    same = vectors[[modality == first for modality in modalities]]
-    return same.mean(0, dtype=np.float32), first
+        return _given(term, view.base.arrays["vectors"].shape[1])[None], [None]
+    return _of_item(view, term) if isinstance(term, Like) else _of_file(session, term)
 
 
 def _given(term: Vector, dimension: int) -> NDArray[np.float32]:
@@ -67,14 +86,15 @@ def _given(term: Vector, dimension: int) -> NDArray[np.float32]:
     return vector
 
 
-def _of_item(view: LiveView, term: Like) -> tuple[NDArray[np.float32], list[Modality]]:
+def _of_item(view: LiveView, term: Like) -> Found:
     vectors, modalities = view.vectors_of(term.item)
     if not len(vectors):
         raise BadQuery(f"no item {term.item} in the library: `sensorium search ... --json` shows the ids of items")
-    return vectors, modalities
+    at = np.unique(np.linspace(0, len(vectors) - 1, LONGEST).round().astype(np.int64))
+    return vectors[at], [modalities[row] for row in at]
 
 
-def _of_file(session: Session, term: File) -> tuple[NDArray[np.float32], list[Modality]]:
+def _of_file(session: Session, term: File) -> Found:
     from sensorium.library.intake import encode_rows, workers_for
     from sensorium.library.memory import Budget
 

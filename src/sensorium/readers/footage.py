@@ -53,10 +53,14 @@ class Clock:
         return max(0.0, seconds - self.start)
 
     def of(self, frame: Any, otherwise: float) -> float:
-        """When a frame is shown that was decoded of packets already seen; `otherwise` where it does not say."""
-        if frame.pts is None or frame.time_base is None:
+        """When a frame is shown that was decoded of packets already seen; `otherwise` where it does not say.
+
+        All packets seen must be of one stream.
+        """
+        # The last frames that a decoder gives do not say themselves in what their stamps count.
+        if frame.pts is None or len(self._scales) != 1:
             return otherwise
-        seconds = float(frame.pts * frame.time_base) - (self.start or 0.0)
+        seconds = frame.pts * next(iter(self._scales.values())) - (self.start or 0.0)
         return max(0.0, seconds) if -_JUMP < seconds < self.latest else otherwise
 
 
@@ -86,9 +90,9 @@ class Decoder:
         self.context.flush_buffers()
         return next((frame for frame in frames if not frame.is_corrupt), None)
 
-    def frames(self, packets: Iterable[Any]) -> Iterator[Any]:
-        """The frames of packets that begin with a key frame's, without those that no other depends on."""
-        self.context.skip_frame = "NONREF"
+    def frames(self, packets: Iterable[Any], *, some: bool = False) -> Iterator[Any]:
+        """The frames of packets that begin with a key frame's; `some`: without those that no other depends on."""
+        self.context.skip_frame = "NONREF" if some else "DEFAULT"
         try:
             for packet in chain(packets, (None,)):
                 yield from (frame for frame in self._decoded(packet) if not frame.is_corrupt)

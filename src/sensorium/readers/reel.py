@@ -28,6 +28,7 @@ _FREE, _SHARE = 600, 0.35  # packets, and a share of all: more are not decoded w
 _MOST_SECONDS, _MOST_BYTES = 20.0, 48 << 20  # of packets that are held until the next key frame
 ALIKE, OTHER = 0.45, 1.6  # how unlike two frames are (`Look.unlike`): surely of one shot, surely not
 _BLACK_BYTES = 200  # of a frame in a stretch of black: more is too much for nothing
+_DENSE = 1 / 15  # seconds between frames: of more frames some are left out
 _SHORT = 2.0  # seconds between key frames: so short that nothing need be decoded for a moment's sake
 # Frames from key frame to key frame where an encoder was told a number: a second or two, or what x264 and others take.
 _CLOCKED = frozenset({12, 15, 24, 25, 30, 48, 50, 60, 249, 250, 251, 300})
@@ -103,7 +104,7 @@ def judge(before: Look, now: Look, stretch: Stretch) -> Verdict:
     """What is between two key frames that look like `before` and `now`."""
     length, found, unlike = stretch.end - stretch.start, leaps(stretch), before.unlike(now)
     if before.black or now.black:
-        return _judge_dark(before, stretch, found)
+        return _judge_dark(before, now, stretch, found)
     if unlike < ALIKE:
         # Another picture may have come and gone.
         there = len(found) > 1 or (found and stretch.end - found[-1] >= SIGHT)
@@ -121,13 +122,13 @@ def judge(before: Look, now: Look, stretch: Stretch) -> Verdict:
     return Verdict(None, fades or (end if unlike >= 1.3 and length > _SHORT else None), unsure=True)
 
 
-def _judge_dark(before: Look, stretch: Stretch, found: list[float]) -> Verdict:
-    """Out of black, into it, or from black to black: does anything come up between, that is large for black?"""
-    if before.black:
-        busy = sum(stretch.sizes) > max(stretch.key, _BLACK_BYTES * len(stretch.sizes))
-    else:
-        busy = bool(found) or swell(stretch) is not None
-    return Verdict(inside=stretch.end) if busy else Verdict(cut=stretch.end)
+def _judge_dark(before: Look, now: Look, stretch: Stretch, found: list[float]) -> Verdict:
+    """Out of black, into it, or from black to black: when does it end, or does anything come up between?"""
+    if before.black and not now.black:
+        return Verdict(stretch.end, stretch.end if stretch.end - stretch.start > SIGHT else None)
+    much = sum(stretch.sizes) > max(stretch.key, _BLACK_BYTES * len(stretch.sizes))
+    busy = bool(found) or swell(stretch) is not None or (before.black and much)
+    return Verdict(stretch.end, stretch.end if busy else None)
 
 
 class Watch:
@@ -250,7 +251,7 @@ class Reel:
         """
         watch = Watch(before.look if before else None)
         time = shown = before.time if before else -math.inf
-        for frame in self.decoder.frames(packet for packet, _ in items):
+        for frame in self.decoder.frames((packet for packet, _ in items), some=self.clock.frame < _DENSE):
             moment = self.clock.of(frame, time + self.clock.frame)
             if moment <= time:  # the key frame once more
                 continue

@@ -17,6 +17,7 @@ SHORTEST_PIECE = 3.0  # a shorter rest of a shot is left to the piece before it
 LONGEST_PIECE = 120.0  # what stands still longer is handed over in several, the first with its picture
 _BRIEF = 0.4  # seconds: a flash, not a shot
 _PASSING = 1.2  # seconds: between two slow borders, the middle of a slow change
+_SLOWLY = 2.0  # how unlike a picture must become within those seconds to be another shot
 _CHANGED = 0.3  # how unlike its picture a shot must become to give another
 _SLOW_SECONDS = 3.0  # how far back a slow change may have begun
 
@@ -93,7 +94,7 @@ class Shots:
         if not self._earlier:
             return None
         time, look = self._earlier[0]
-        if now.time - time >= 1 and look.unlike(now.look) >= OTHER:
+        if now.time - time >= 1 and look.unlike(now.look) >= _SLOWLY:
             return (time + now.time) / 2, True
         return None
 

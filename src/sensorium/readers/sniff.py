@@ -48,7 +48,8 @@ def glimpse(source: Source) -> str:
     if found == "application/zip":
         return packed_type(head)
     if found == OLE:
-        return ole_type(source)
+        told = ole_type(source)
+        return "application/vnd.ms-excel" if told == OLE and source.name.lower().endswith(".xls") else told
     if found == _GZIP:
         return _gzipped(head)
     if found or (found := picture_by_name(head, _suffix(source.name))):
