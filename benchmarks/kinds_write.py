@@ -12,6 +12,7 @@ from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import av
 import numpy as np
@@ -127,17 +128,17 @@ _PAGE = """<!DOCTYPE html>
 
 def _write_page(made: Made, path: Path) -> None:
     """Sections by heading; every other page has its pictures beside it, and its anchors on the sections."""
-    number = int(made.name[-5:])
+    drawn = _drawn(made)
     sections = []
     for at, bit in enumerate(made.bits, 1):
         inner = f"<p>{escape(bit.text)}</p>"
         if bit.modality == "image":
-            inner = f'<figure><img src="{_page_picture(bit, at, path, beside=number % 2 == 1)}" alt=""></figure>'
-        if number % 4 < 2:
+            inner = f'<figure><img src="{_page_picture(bit, at, path, beside=drawn % 2 == 1)}" alt=""></figure>'
+        if drawn % 4 < 2:
             sections.append(f'<section id="n{at}"><h2>{escape(bit.heading)}</h2>{inner}</section>')
         else:
             sections.append(f'<h2 id="n{at}">{escape(bit.heading)}</h2>\n{inner}')
-    path.write_text(_PAGE.format(number=number, sections="\n".join(sections)), encoding="utf-8")
+    path.write_text(_PAGE.format(number=drawn, sections="\n".join(sections)), encoding="utf-8")
 
 
 def _page_picture(bit: Bit, at: int, path: Path, *, beside: bool) -> str:
@@ -205,7 +206,12 @@ _DIALECTS: tuple[type[_Feed] | type[_Book] | type[_Fiction], ...] = (_Feed, _Boo
 
 
 def _dialect(made: Made) -> type[_Feed] | type[_Book] | type[_Fiction]:
-    return _DIALECTS[int(made.name[-5:]) % len(_DIALECTS)]
+    return _DIALECTS[_drawn(made) % len(_DIALECTS)]
+
+
+def _drawn(made: Made) -> int:
+    """A number by chance that is always the same for an item."""
+    return crc32(made.name.encode())
 
 
 def _write_document(made: Made, path: Path) -> None:
@@ -216,8 +222,7 @@ def _write_document(made: Made, path: Path) -> None:
         f'<binary id="p{at}" content-type="image/jpeg">{b64encode(_picture(bit)).decode()}</binary>'
         for at, bit in shown
     )
-    number = int(made.name[-5:])
-    path.write_text(dialect.frame.format(number=number, pieces=pieces, binaries=binaries), encoding="utf-8")
+    path.write_text(dialect.frame.format(number=_drawn(made), pieces=pieces, binaries=binaries), encoding="utf-8")
 
 
 def _write_film(made: Made, path: Path) -> None:

@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import av
 import numpy as np
-from av.video.reformatter import ColorPrimaries, ColorTrc, VideoReformatter
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 from PIL import Image
 
 from sensorium.readers.contract import Limits
+from sensorium.readers.highrange import HLG, PQ, to_ordinary
 from sensorium.readers.pixels import check_size
 
 _LOOK = (64, 36)  # width and height of what frames are compared by
@@ -25,7 +25,6 @@ _STEADY, _FADING = 0.2, 0.5
 _SHADES = np.minimum(3, np.sqrt(np.arange(256) / 255) * 4).astype(np.int64)
 _HD = 720  # rows; films of so many that do not say their colour matrix are taken to have that of HDTV
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
-_HIGH_RANGE = frozenset({int(ColorTrc.SMPTE2084), int(ColorTrc.ARIB_STD_B67)})
 _SLIGHT = 1 << 12  # of 1 << 16: a sixteenth
 # Numpy's own: turned left by so many quarters, then mirrored. By the signs of a display matrix (ISO 14496-12, 6.2.2).
 _TURNS = {
@@ -132,7 +131,7 @@ class Developer:
     def look(self, frame: Any) -> Look:
         """A frame at a glance, as it is stored: frames of one film are compared among themselves."""
         check_size((frame.width, frame.height), self.limits)
-        return look_at(self._scaled(self._glances, frame, *_LOOK))
+        return look_at(self._scaled(self._glances, frame, *_LOOK, as_is=True))
 
     def size(self, frame: Any) -> tuple[int, int]:
         """(width, height) of the whole frame with square pixels, upright."""
@@ -158,17 +157,12 @@ class Developer:
         self._turn = self._turn or turn_of(frame)
         return self._turn
 
-    def _scaled(self, reformatter: VideoReformatter, frame: Any, width: int, height: int) -> NDArray[np.uint8]:
+    def _scaled(
+        self, reformatter: VideoReformatter, frame: Any, width: int, height: int, *, as_is: bool = False
+    ) -> NDArray[np.uint8]:
+        high = frame.color_trc in (PQ, HLG) and not as_is
         options: dict[str, Any] = {"interpolation": "AREA", "threads": 1}
         if frame.colorspace == _UNSPECIFIED and frame.height >= _HD:
             options["src_colorspace"] = "ITU709"
-        if frame.color_trc in _HIGH_RANGE:
-            # High dynamic range shown as it is would be grey and pale.
-            options |= {"dst_color_trc": ColorTrc.BT709, "dst_color_primaries": ColorPrimaries.BT709}
-        try:
-            small = reformatter.reformat(frame, width, height, "rgb24", **options)
-        except av.error.FFmpegError:
-            if "dst_color_trc" not in options:
-                raise
-            small = reformatter.reformat(frame, width, height, "rgb24", interpolation="AREA", threads=1)
-        return np.asarray(small.to_ndarray(), np.uint8)
+        small: Any = reformatter.reformat(frame, width, height, "rgb48le" if high else "rgb24", **options).to_ndarray()
+        return to_ordinary(small, frame.color_trc) if high else np.asarray(small, np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +22,20 @@ from sensorium.readers.pixels import check_size, reduced
 from sensorium.readers.reel import SIGHT, Glance, Watch
 
 MOST_FRAMES = 3000
+_MOST_MENDED = 64 << 20  # bytes
 _MOST_PIXELS = 2_000_000_000  # of all frames together: some ten seconds
 _DAMAGE: tuple[type[Exception], ...] = (*DAMAGE, Image.DecompressionBombError)
+
+
+def whole_frames(data: bytes) -> bytes:
+    """A WebP file that was cut off, without the chunk in which it was."""
+    at = 12
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        if at + 8 + size > len(data):
+            break
+        at += 8 + size + size % 2
+    return data[:4] + (at - 8).to_bytes(4, "little") + data[8:12] + data[12:at]
 
 
 class Animation:
@@ -52,16 +65,19 @@ class Animation:
                     shown = time
                 self.end += lasts[at] if at < len(lasts) else 0.1
 
-    def _opened(self) -> Any:
+    @contextmanager
+    def _opened(self) -> Iterator[ImageFile.ImageFile]:
+        trouble = unreadable("an animated picture that cannot be decoded", *_DAMAGE)
         still = STILL[self.media_type]
-
-        @contextmanager
-        def opened() -> Iterator[ImageFile.ImageFile]:
-            trouble = unreadable("an animated picture that cannot be decoded", Image.DecompressionBombError)
-            with trouble, self.source.open() as stream:
-                yield opened_by_pillow(stream, still)
-
-        return opened()
+        with trouble, self.source.open() as stream:
+            try:
+                picture = opened_by_pillow(stream, still)
+            except _DAMAGE:
+                if still != "image/webp":
+                    raise
+                stream.seek(0)  # libwebp wants all frames or none
+                picture = opened_by_pillow(io.BytesIO(whole_frames(stream.read(_MOST_MENDED))), still)
+            yield picture
 
     def _tell(self, picture: ImageFile.ImageFile, lasts: list[float]) -> None:
         check_size(picture.size, self.limits)

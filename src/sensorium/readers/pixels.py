@@ -12,7 +12,7 @@ from sensorium.core.errors import Unreadable
 from sensorium.core.types import Part, Place
 from sensorium.readers.contract import Limits
 
-LEAST_SEEN = 0.1  # of a damaged picture's rows; less than that shows nothing
+LEAST_SEEN = 0.03  # of a damaged picture's rows; less than that shows nothing
 _SIDEWAYS = frozenset(
     {Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270, Image.Transpose.TRANSPOSE, Image.Transpose.TRANSVERSE}
 )

@@ -52,7 +52,7 @@ class Stretch:
     """What is between two key frames: moments and sizes of the packets, in the order in which they are decoded.
 
     `key` is the size of the larger key frame, `clocked` whether the second one stands where it does because it was
-    time for one, and not for what is in it.
+    time for one, and not for what is in it. `usual` is how many bytes a second had before this stretch; 0 if unknown.
     """
 
     start: float
@@ -61,6 +61,7 @@ class Stretch:
     sizes: list[int] = field(default_factory=list)
     key: int = 0
     clocked: bool = True
+    usual: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,8 @@ def judge(before: Look, now: Look, stretch: Stretch) -> Verdict:
         return Verdict(cut=found[0]) if alone else Verdict(inside=found[-1] + 0.3)
     end = stretch.end
     fades = swell(stretch) if length > _SHORT else None
+    if unlike >= OTHER and length <= _SHORT and sum(stretch.sizes) > 2 * stretch.usual * length > 0:
+        return Verdict((stretch.start + end) / 2)  # one fades into the other
     if unlike >= OTHER:
         # A key frame that was due seldom falls on a cut.
         return Verdict(end, fades or (end if stretch.clocked and length > _SHORT else None), unsure=True)
@@ -159,6 +162,7 @@ class Reel:
         self.decoder, self.developer, self.clock = decoder, developer, clock
         self.size: tuple[int, int] | None = None  # of the first frame: width and height, upright
         self.ended = False  # whether all packets are known
+        self._usual = 0.0  # bytes a second, without key frames
         self._lengths: deque[int] = deque(maxlen=8)
         self._given = self._passed = self._decoded = 0  # glances, and packets
         self._last: Look | None = None  # of the latest frame, where all were decoded up to it
@@ -222,6 +226,8 @@ class Reel:
         count = len(held.items)
         clocked = count in _CLOCKED or self._lengths.count(count) > 1
         stretch = held.stretch(now.time, size, clocked=clocked)
+        stretch.usual = self._usual
+        self._usual = sum(stretch.sizes) / max(STEP, stretch.end - stretch.start)
         self._lengths.append(count)
         self._passed += count
         verdict = judge(before.look, now.look, stretch)

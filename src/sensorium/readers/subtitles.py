@@ -26,7 +26,7 @@ _SUFFIX = re.compile(
 )
 _TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})[.,:](\d{1,3})"
 _ARROW = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}")
-_TAGS = re.compile(r"<[^<>\n]{1,200}>|\{\\[^{}]*\}|\{[a-zA-Z]:[^{}]*\}")
+_TAGS = re.compile(r"</?[A-Za-z0-9][^<>\n]{0,200}>|\{\\[^{}]*\}|\{[a-zA-Z]:[^{}]*\}")
 _BREAK = re.compile(r"\\[Nn]|\\h|\r|\n|\u2028")
 _ENTITIES = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&nbsp;": " ", "&lrm;": "", "&rlm;": ""}
 _DRAWING = re.compile(r"\{[^}]*\\p[1-9]")

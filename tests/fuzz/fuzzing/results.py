@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import subprocess
 import time
@@ -40,4 +41,8 @@ def save(reader: str, before: dict[str, Any], tally: Tally) -> None:
         "peak_mib": max(tally.peak >> 20, before["peak_mib"] if same else 0), "engine": tally.engine,
         "date": time.strftime("%F"), "commit": commit(), "source": source(),
     }  # fmt: skip
-    RESULTS.write_text(json.dumps({**load(), reader: line}, indent=1, sort_keys=True) + "\n")
+    with RESULTS.with_name(".lock").open("w") as lock:  # several readers may be fuzzed at once
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        beside = RESULTS.with_name(".results")
+        beside.write_text(json.dumps({**load(), reader: line}, indent=1, sort_keys=True) + "\n")
+        beside.replace(RESULTS)

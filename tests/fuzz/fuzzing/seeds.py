@@ -26,9 +26,12 @@ def keep(reader: str) -> int:
     limits, seen = Limits(**LIMITS), set()
     for path in sorted(folder.iterdir()):
         seen.add(_end(path.name, path.read_bytes(), limits))
-    for note in found(reader):
-        path = Path(str(note["input"]) + Path(str(note["name"])).suffix)
-        if path.stat().st_size <= LARGEST:
+    notes = [Path(str(note["input"]) + Path(str(note["name"])).suffix) for note in found(reader)]
+    smallest = {
+        path.name[:10]: path for path in sorted(notes, key=lambda path: -path.stat().st_size)
+    }  # the last one stays
+    for path in smallest.values():
+        if path.stat().st_size <= LARGEST and not list(folder.glob(f"found-{path.name[:10]}*")):
             shutil.copy(path, folder / f"found-{path.name}")
     for path in sorted((CORPUS / reader).glob("*"), key=lambda path: path.stat().st_size):
         data = path.read_bytes()
