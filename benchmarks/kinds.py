@@ -38,7 +38,7 @@ class Set:
 
     def __init__(self, plan: Plan, folder: Path) -> None:
         self.items, self.parts = folder / "items", folder / "parts"
-        made = plan.items()
+        made = plan.items
         for name in {item.folder for item in made}:
             (self.items / name).mkdir(parents=True, exist_ok=True)
         for kind in CONTAINERS:

@@ -11,6 +11,7 @@ import csv
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 
@@ -128,6 +129,7 @@ class Plan:
         self.neutral = [[clip for clip in self.clips if clip[0] in neutral[side::2]] for side in (0, 1)]
         self.number = count(1)
 
+    @cached_property
     def items(self) -> list[Made]:
         """All of them, in a fixed order."""
         made = [item for group, pair in enumerate(self.pairs) for item in self._scenes(group, pair)]

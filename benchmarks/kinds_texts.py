@@ -76,7 +76,9 @@ SOURCES = {
 
 
 def prose() -> list[list[tuple[str, str]]]:
-    """(heading, text) of sections that have nothing to do with any picture or sound; the topics of one side are far from the other's."""
+    """(heading, text) of sections that have nothing to do with any picture or sound, nor those of one side with those of
+    the other.
+    """
     sides = Path(__file__).with_name("kinds_prose.txt").read_text(encoding="utf-8").strip().split("\n\n")
     cut = [[line.partition(": ") for line in side.splitlines()] for side in sides]
     return [[(heading, text) for heading, _, text in side] for side in cut]

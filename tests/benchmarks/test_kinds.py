@@ -6,6 +6,7 @@ import json
 import random
 import sys
 import wave
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,6 @@ from sensorium.readers.registry import Limits, Source, read
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "benchmarks"))
-
-import itertools
 
 from kinds_measure import Ranked, _interval, figures_of, is_right_place  # noqa: E402
 from kinds_page import page  # noqa: E402
@@ -56,7 +55,7 @@ def media(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made(media):
-    return Plan(media, groups=3).items()
+    return Plan(media, groups=3).items
 
 
 def of_kind(made, kind):
@@ -64,7 +63,7 @@ def of_kind(made, kind):
 
 
 def test_the_plan_is_always_the_same_and_names_each_item_once(media, made):
-    assert Plan(media, groups=3).items() == made
+    assert Plan(media, groups=3).items == made
     assert len({item.name for item in made}) == len(made)
     assert {kind: len(of_kind(made, kind)) for kind in ("html", "xml", "video")} == {"html": 10, "xml": 10, "video": 10}
 
@@ -104,7 +103,7 @@ def test_pages_and_documents_hold_each_piece_where_it_is_said_to_be(made, kind, 
 def test_films_last_as_long_as_their_shots_and_are_written_alike(made, tmp_path):
     item = of_kind(made, "video")[0]
     spans = sorted({bit.seconds for bit in item.bits})
-    assert spans[0][0] == 0 and all(a[1] == b[0] for a, b in itertools.pairwise(spans))
+    assert spans[0][0] == 0 and all(a[1] == b[0] for a, b in pairwise(spans))
     path = write(item, tmp_path)
     data = path.read_bytes()
     assert write(item, tmp_path).read_bytes() == data

@@ -60,7 +60,7 @@ def one(reader: str, seconds: float, engine: str, *, fresh: bool) -> None:
     tally = fuzz(reader, left, engine, report)
     report(tally)
     print(
-        f"{reader}: {tally.executions} inputs, slowest {tally.slowest:g} s, {tally.findings} new findings {tally.ends}",
+        f"{reader}: {tally.executions} inputs, slowest {tally.slowest:g} s, {tally.findings} findings {tally.ends}",
         flush=True,
     )
 

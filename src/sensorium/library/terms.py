@@ -57,13 +57,12 @@ def _sum(rows: list[NDArray[np.float32]], weights: list[float]) -> NDArray[np.fl
     size = float(np.linalg.norm(total))
     if size < 1e-6:
         raise BadQuery("the terms cancel each other out: give them other weights, or leave one out")
-    return np.asarray(total / size * np.mean(lengths), np.float32)
+    summed: NDArray[np.float32] = np.asarray(total / size * np.mean(lengths), np.float32)
+    return summed
 
 
 def _gist(vectors: NDArray[np.float32], modalities: list[Modality | None]) -> NDArray[np.float32]:
     """The mean of the vectors (n, d) that are of the first one's modality: (d,)."""
-    if len(vectors) == 1:
-        return vectors[0]
     same = vectors[[modality == modalities[0] for modality in modalities]]
     mean: NDArray[np.float32] = same.mean(0, dtype=np.float32)
     return mean

@@ -17,7 +17,7 @@ ANIMATED = {
 STILL = {moving: still for still, moving in ANIMATED.items()}
 _MOST_BYTES = 64 << 20  # that are looked through for a second frame
 _MOST_BLOCKS = 1 << 18
-_MOST_BOXES, _MOST_OF_A_BOX = 1000, 1 << 20
+_MOST_BOXES, _MOST_OF_A_BOX, _LARGEST_BOX = 1000, 1 << 20, 1 << 40
 _INSTANT = 0.015  # seconds: frames that ask to be shown for less are shown for a tenth of a second, as browsers do
 
 
@@ -131,7 +131,7 @@ def _box(stream: BinaryIO, path: list[bytes]) -> bytes:
         if head[4:] == path[0]:
             content = stream.read(min(size - taken, _MOST_OF_A_BOX) if size else _MOST_OF_A_BOX)
             return content if len(path) == 1 else _box(io.BytesIO(content), path[1:])
-        if size < taken:
+        if not taken <= size <= _LARGEST_BOX:
             return b""
         stream.seek(size - taken, 1)
     return b""

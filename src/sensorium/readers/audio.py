@@ -172,7 +172,8 @@ class Mixer:
                     raise Unreadable(f"its header says {frame.sample_rate} samples a second")
                 ready += self.resample(None)
                 self.form = form
-                self.resample = av.AudioResampler("fltp", frame.layout, self.rate).resample
+                # Packed, not a plane a channel: PyAV crashes over the planes of more than seven.
+                self.resample = av.AudioResampler("flt", frame.layout, self.rate).resample
             ready += self.resample(frame)
             if self.short is not None and frame is not None:
                 self.short.append(frame)
@@ -181,17 +182,21 @@ class Mixer:
         if self.short and None in frames:
             return [_drawn_out(self.short, self.rate)]
         # The mean, not FFmpeg's own mixing down, which amplifies by up to 3 dB and then clips.
-        channels = [frame.to_ndarray() for frame in ready if frame.samples]
-        return [each[0] if len(each) == 1 else each.mean(axis=0, dtype=np.float32) for each in channels]
+        return [_mono(frame) for frame in ready if frame.samples]
+
+
+def _mono(frame: Any) -> NDArray[np.float32]:
+    """A packed frame of float32 as the mean of its channels (n,)."""
+    samples: NDArray[np.float32] = frame.to_ndarray()[0].reshape(frame.samples, -1)
+    return samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1, dtype=np.float32)
 
 
 def _drawn_out(frames: list[Any], rate: int) -> NDArray[np.float32]:
     """A few samples as mono float32 (n,) at another rate."""
     first = frames[0]
     alike = [frame for frame in frames if frame.format.name == first.format.name]
-    plain = av.AudioResampler("fltp", first.layout, first.sample_rate).resample
-    channels = np.concatenate([one.to_ndarray() for frame in alike for one in plain(frame)], axis=1)
-    mono = channels.mean(axis=0, dtype=np.float32)
+    plain = av.AudioResampler("flt", first.layout, first.sample_rate).resample
+    mono = np.concatenate([_mono(one) for frame in alike for one in plain(frame)])
     count = max(1, round(len(mono) * rate / first.sample_rate))
     times = np.arange(count) * (first.sample_rate / rate)
     drawn: NDArray[np.float32] = np.interp(times, np.arange(len(mono)), mono).astype(np.float32)

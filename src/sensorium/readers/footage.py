@@ -64,6 +64,15 @@ class Clock:
         return max(0.0, seconds) if -_JUMP < seconds < self.latest else otherwise
 
 
+def best_of(container: Any, kind: str) -> Any | None:
+    """The stream of a kind, "video" or "audio", that FFmpeg would play; None when there is none that can be decoded."""
+    try:
+        found = container.streams.best(kind)
+    except LookupError:  # of a damaged file PyAV counts other streams than FFmpeg
+        return None
+    return found if found is not None and found.codec_context is not None else None
+
+
 def packets_of(container: Any, streams: Iterable[Any]) -> Iterator[Any]:
     """The packets of the streams, as they stand in the file; what is damaged between them is left out."""
     chosen = list(streams)

@@ -23,7 +23,7 @@ from sensorium.readers.reel import SIGHT, Glance, Watch
 
 MOST_FRAMES = 3000
 _MOST_MENDED = 64 << 20  # bytes
-_MOST_PIXELS = 2_000_000_000  # of all frames together: some ten seconds
+_MOST_PIXELS = 1_000_000_000  # of all frames together: some seconds
 _DAMAGE: tuple[type[Exception], ...] = (*DAMAGE, Image.DecompressionBombError)
 
 

@@ -81,9 +81,9 @@ def unpacked(archive: zipfile.ZipFile, name: str, limits: Limits, largest: int |
         raise Unreadable(f"holds a packed file of {entry.file_size} bytes: no more than {largest} are unpacked")
     try:
         with archive.open(entry) as stream:
-            data = stream.read(largest + 1)
+            data = stream.read(entry.file_size + 1)  # not more: all that is asked for is unpacked at once
     except _DAMAGE as error:
         raise Unreadable("a damaged archive: what is in it cannot be unpacked") from error
-    if len(data) > largest:
-        raise Unreadable(f"holds a packed file of more than {largest} bytes: no more are unpacked")
+    if len(data) > entry.file_size:
+        raise Unreadable("a damaged archive: what is in it is larger than it says")
     return data

@@ -13,7 +13,7 @@ from lxml import etree
 from sensorium.core.types import Place
 from sensorium.readers.dates import iso_date, ymd
 from sensorium.readers.flow import html_text, names, one_line, plain
-from sensorium.readers.safe_xml import Places, language, local
+from sensorium.readers.safe_xml import Places, attributes_of, language, local
 from sensorium.readers.sections import Section, known
 
 _HEADINGS = ("title", "name", "label", "heading", "head", "docTitle", "navLabel", "subject", "summary", "caption")
@@ -221,7 +221,7 @@ def _speaks(element: etree._Element) -> bool:
 def _length(element: etree._Element, enough: int) -> int:
     length = 0
     for inner in element.iter(etree.Element):
-        length += len((inner.text or "").strip()) + sum(map(len, inner.attrib.values()))
+        length += len((inner.text or "").strip()) + sum(len(value) for _, value in attributes_of(inner))
         if length > enough:
             break
     return length
@@ -255,7 +255,7 @@ def _line(element: etree._Element) -> list[str]:
 def _attributes(element: etree._Element) -> list[str]:
     """The attributes that may be read: bare values where the name says so, else as "name: value"."""
     said = []
-    for key, value in element.attrib.items():
+    for key, value in attributes_of(element):
         name = _bare(key)
         if (text := _value(value)) and name.lower() not in _SILENT and name not in _LINKS:
             said.append(text if name.lower() in _TELLING else f"{_spoken(name)}: {text}")
@@ -266,7 +266,7 @@ def _values(element: etree._Element, names: frozenset[str] = frozenset()) -> lis
     """The values of the attributes that may be read, or of those called `names`."""
     return [
         text
-        for key, value in element.attrib.items()
+        for key, value in attributes_of(element)
         if (text := _value(value))
         and (_bare(key).lower() in names if names else _bare(key).lower() not in _SILENT and _bare(key) not in _LINKS)
     ]
@@ -317,7 +317,7 @@ def _field(element: etree._Element, names: tuple[str, ...]) -> str:
 
 
 def _attribute(element: etree._Element, names: tuple[str, ...]) -> str:
-    values = {_bare(key).lower(): value for key, value in element.attrib.items()}
+    values = {_bare(key).lower(): value for key, value in attributes_of(element)}
     return next((said for name in names if (said := " ".join(values.get(name.lower(), "").split()))), "")
 
 

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from html.entities import html5
+from itertools import islice
 
 from lxml import etree
 
@@ -17,6 +18,7 @@ from sensorium.readers.charset import decode
 from sensorium.readers.damage import unreadable
 
 # A tree takes up to some 250 bytes for each mark of its text, so these are 200 MB.
+MOST_ATTRIBUTES = 1000
 _LARGEST_TREE = 800_000
 _LONGEST_ID = 200
 _XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
@@ -227,3 +229,8 @@ def _numbered(parent: etree._Element) -> dict[etree._Element, str]:
         seen[name] += 1
         steps[child] = f"{name}[{seen[name]}]" if totals[name] > 1 else name
     return steps
+
+
+def attributes_of(element: etree._Element) -> list[tuple[str, str]]:
+    """(name, value) of an element's attributes: of the first thousand, since to look up each takes lxml longer."""
+    return [(str(name), str(element.get(name, ""))) for name in islice(element.attrib, MOST_ATTRIBUTES)]

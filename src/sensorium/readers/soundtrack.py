@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sensorium.core.errors import Unreadable
 from sensorium.readers.audio import Mixer
-from sensorium.readers.footage import DAMAGED, Clock, packets_of
+from sensorium.readers.footage import DAMAGED, Clock, best_of, packets_of
 from sensorium.readers.subtitles import Cue, cue_of, is_text
 
 _APART = 0.25  # seconds: what begins so much later than the sound before it ended is put where it says
@@ -27,8 +27,7 @@ class Soundtrack:
     def __init__(self, container: Any, rate: int) -> None:
         self.rate, self.now, self.ended = rate, 0.0, False
         self.clock = Clock(container, 25.0)
-        sound = container.streams.best("audio")
-        self.sound = sound if sound is not None and sound.codec_context is not None else None
+        self.sound = best_of(container, "audio")
         if self.sound is not None:
             self.sound.thread_type = "NONE"
         words = [each for each in container.streams.subtitles if is_text(each)]

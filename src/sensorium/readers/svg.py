@@ -18,7 +18,7 @@ from sensorium.readers.damage import DAMAGE, reason
 from sensorium.readers.data_urls import data_of
 from sensorium.readers.flow import one_line
 from sensorium.readers.marks import by_mark
-from sensorium.readers.safe_xml import language, local
+from sensorium.readers.safe_xml import MOST_ATTRIBUTES, attributes_of, language, local
 from sensorium.readers.sections import Section, known
 from sensorium.readers.svg_work import bound
 
@@ -72,7 +72,9 @@ class Drawing:
                 element.clear(keep_tail=True)
             if local(element) == "style" and element.text:
                 element.text = _OUTSIDE.sub("", element.text)
-            for name, value in list(element.attrib.items()):
+            if len(element.attrib) > MOST_ATTRIBUTES:  # not all of them would be looked at
+                element.attrib.clear()
+            for name, value in attributes_of(element):
                 self._confine_attribute(element, name, value)
 
     def _confine_attribute(self, element: etree._Element, name: str, value: str) -> None:

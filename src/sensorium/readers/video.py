@@ -20,7 +20,7 @@ from sensorium.readers.audio import opened
 from sensorium.readers.contract import Limits, Source
 from sensorium.readers.damage import unreadable
 from sensorium.readers.dates import iso_date
-from sensorium.readers.footage import Clock, Decoder, packets_of
+from sensorium.readers.footage import Clock, Decoder, best_of, packets_of
 from sensorium.readers.frames import Developer
 from sensorium.readers.moving import Animation
 from sensorium.readers.pixels import Refused, check_size
@@ -217,7 +217,7 @@ def _pictures_of(container: Any) -> Any | None:
     """The stream of the film; None when there is none that can be decoded. A cover picture is none."""
     streams = [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
     known = [s for s in streams if s.codec_context is not None]
-    best = container.streams.best("video")
+    best = best_of(container, "video")
     return best if best in known else next(iter(known), None)
 
 

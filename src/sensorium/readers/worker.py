@@ -121,6 +121,8 @@ class _MakeFailed(Exception):
 
 
 def _made(make: Make, part: Part) -> Mapping[str, Any] | None:
+    if not isinstance(part, Part):
+        raise TypeError(f"it gave a {type(part).__name__} for a part")
     try:
         return make(part)
     except (ValueError, MemoryError):  # a part that is not what a part should be, or too large

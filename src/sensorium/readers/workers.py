@@ -96,7 +96,8 @@ class Workers:
             yield first
             yield from rest
         except Died as error:
-            raise Unreadable(f"its decoder died over it ({error}): the file is damaged, or made to do harm") from error
+            why = "it is damaged, made to do harm, or needs more memory (--memory)"
+            raise Unreadable(f"its decoder died over it ({error}): {why}") from error
         except Stalled as error:
             raise Unreadable(str(error)) from error
 

@@ -17,7 +17,7 @@ from sensorium.readers.damage import unreadable
 from sensorium.readers.data_urls import data_of, decoded
 from sensorium.readers.embedded import picture
 from sensorium.readers.records import Records, about, citation, outline, without_works
-from sensorium.readers.safe_xml import Places, comments, is_large, local, parse, records
+from sensorium.readers.safe_xml import Places, attributes_of, comments, is_large, local, parse, records
 from sensorium.readers.sections import Section, described, known, text_parts
 from sensorium.readers.sniff import sniff
 from sensorium.readers.vocabularies import prose
@@ -160,7 +160,7 @@ def _pictures(root: etree._Element, limits: Limits) -> Iterator[Part]:
     places = Places()
     named = {e.get("id"): e for e in root.iter("{*}binary") if e.get("id") and e.text}
     for element in root.iter(etree.Element):
-        for name, value in element.attrib.items():
+        for name, value in attributes_of(element):
             if name in _HREFS and value[:1] == "#" and value[1:] in named:
                 yield from _picture(decoded(named.pop(value[1:]).text or ""), element, places, limits)
             elif value[:20].lstrip().startswith("data:image/"):

@@ -10,15 +10,18 @@ from pathlib import Path
 from badfiles.watch import trial
 
 from fuzzing import FINDINGS
-from fuzzing.findings import MEMORY, PATIENCE
+from fuzzing.findings import MEMORY, PATIENCE, source
 from fuzzing.targets import LIMITS
 
 
 def confirm(reader: str) -> None:
-    """Read each finding again, alone, in a process that no coverage is measured in; what is fine then is put aside."""
+    """Read each finding again, alone, in a process that no coverage is measured in; what is fine then is put aside.
+
+    So is what was found earlier and has been mended since.
+    """
     for note in sorted((FINDINGS / reader).glob("*.json")):
         said = json.loads(note.read_text())
-        if "again" in said:
+        if said.get("source") == source():
             continue
         given = note.with_suffix(Path(said["name"]).suffix)
         with tempfile.TemporaryDirectory() as folder:
@@ -26,10 +29,13 @@ def confirm(reader: str) -> None:
             (outcome,) = trial(
                 {"folders": [folder], "held": True, "limits": LIMITS, "memory": MEMORY}, patience=PATIENCE
             )
-        said["again"] = outcome.error or outcome.why or f"{outcome.parts} parts of a {outcome.kind}"
+        said["source"], said["again"] = (
+            source(),
+            outcome.error or outcome.why or f"{outcome.parts} parts of a {outcome.kind}",
+        )
         note.write_text(json.dumps(said, indent=1) + "\n")
         if not outcome.error:
-            aside = note.parent / "only-once"
+            aside = note.parent / "gone"
             aside.mkdir(exist_ok=True)
             note.rename(aside / note.name)
             given.rename(aside / given.name)

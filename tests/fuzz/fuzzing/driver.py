@@ -46,10 +46,10 @@ def engine_here() -> str:
 
 def fuzz(reader: str, seconds: float, engine: str, report: Callable[[Tally], None]) -> Tally:
     """Fuzz one reader; `report` is told of the tally every few seconds."""
-    tally, began, old = Tally(engine=engine), time.monotonic(), len(found(reader))
+    tally, began = Tally(engine=engine), time.monotonic()
 
     def said() -> Tally:
-        tally.seconds, tally.findings = round(time.monotonic() - began, 1), len(found(reader)) - old
+        tally.seconds, tally.findings = round(time.monotonic() - began, 1), len(found(reader))
         return tally
 
     with tempfile.TemporaryDirectory() as folder:
@@ -57,7 +57,7 @@ def fuzz(reader: str, seconds: float, engine: str, report: Callable[[Tally], Non
             _one_process(reader, left, tally, Path(folder), lambda: report(said()))
     said()
     confirm(reader)
-    tally.findings = len(found(reader)) - old
+    tally.findings = len(found(reader))
     return tally
 
 

@@ -36,7 +36,7 @@ def save(reader: str, before: dict[str, Any], tally: Tally) -> None:
     line = {
         "seconds": round(tally.seconds + (before["seconds"] if same else 0), 1),
         "executions": tally.executions + (before["executions"] if same else 0),
-        "findings": tally.findings + (before["findings"] if same else 0),
+        "findings": tally.findings,
         "slowest_input_seconds": max(tally.slowest, before["slowest_input_seconds"] if same else 0),
         "peak_mib": max(tally.peak >> 20, before["peak_mib"] if same else 0), "engine": tally.engine,
         "date": time.strftime("%F"), "commit": commit(), "source": source(),

@@ -96,7 +96,7 @@ _TEXTS = (
 TARGETS = {
     target.reader: target
     for target in (
-        Target("text", ("txt", "md", "rst", "c"), ("texts",), _TEXTS),
+        Target("text", ("txt", "mkd", "rst", "c"), ("texts",), _TEXTS),
         Target("image", ("img",), ("pictures", "drawings"), _PICTURES),
         Target("audio", ("snd",), ("sounds",), _SOUNDS),
         Target("video", ("film",), ("films", "playlists"), _FILMS),
