@@ -15,14 +15,14 @@ from kinds_plan import Bit, Made
 
 _EPUB_OPF = """<?xml version="1.0"?><package xmlns="http://www.idpf.org/2007/opf" version="3.0" unique-identifier="id">
 <metadata xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:identifier id="id">{name}</dc:identifier>
-<dc:title>Collected notes</dc:title><dc:language>en</dc:language></metadata>
+<dc:title>{title}</dc:title><dc:language>en</dc:language></metadata>
 <manifest><item id="c" href="chapter.xhtml" media-type="application/xhtml+xml"/>{pictures}</manifest>
 <spine><itemref idref="c"/></spine></package>"""
 _EPUB_CONTAINER = """<?xml version="1.0"?><container version="1.0"
 xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>
 <rootfile full-path="book.opf" media-type="application/oebps-package+xml"/></rootfiles></container>"""
 _EPUB_CHAPTER = """<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml">
-<head><title>Collected notes</title></head><body><h1>Collected notes</h1>{sections}</body></html>"""
+<head><title>{title}</title></head><body><h1>{title}</h1>{sections}</body></html>"""
 
 
 def write_epub(made: Made, path: Path, pictures: dict[int, bytes]) -> None:
@@ -36,8 +36,8 @@ def write_epub(made: Made, path: Path, pictures: dict[int, bytes]) -> None:
         for name, content in {
             "mimetype": "application/epub+zip",
             "META-INF/container.xml": _EPUB_CONTAINER,
-            "book.opf": _EPUB_OPF.format(name=made.name, pictures=files),
-            "chapter.xhtml": _EPUB_CHAPTER.format(sections=sections),
+            "book.opf": _EPUB_OPF.format(name=made.name, title=made.title, pictures=files),
+            "chapter.xhtml": _EPUB_CHAPTER.format(title=made.title, sections=sections),
             **{f"p{at}.jpg": data for at, data in pictures.items()},
         }.items():
             archive.writestr(zipfile.ZipInfo(name), content)
@@ -47,6 +47,7 @@ def write_docx(made: Made, path: Path, pictures: dict[int, bytes]) -> None:
     """A Word document with a heading for each piece."""
     document = docx.Document()
     document.core_properties.created = document.core_properties.modified = datetime(2026, 1, 1, tzinfo=UTC)
+    document.core_properties.title = made.title
     for at, bit in enumerate(made.bits, 1):
         document.add_heading(bit.heading, 2)
         if at in pictures:

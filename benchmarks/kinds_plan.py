@@ -10,12 +10,12 @@ from __future__ import annotations
 import csv
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count
 from pathlib import Path
 
-from kinds_texts import SAME, SOURCES, prose
+from kinds_texts import HEADINGS, SAME, SOURCES, prose
 from sensorium.core.types import Modality
 
 KINDS = ("text", "image", "audio", "video", "html", "xml")
@@ -56,6 +56,11 @@ class Made:
     def subjects(self) -> set[str]:
         """All that it is about."""
         return {bit.subject for bit in self.bits} - {""}
+
+    @property
+    def title(self) -> str:
+        """What a page is called, after its first section that has nothing to do with what it is asked for."""
+        return f"{next(bit.heading for bit in self.bits if not bit.subject)} and other notes"
 
     @property
     def family(self) -> str:
@@ -160,8 +165,8 @@ class Plan:
         """The items about a source of sound: a page tells of it on one side, and shows it on the other."""
         for side in (0, 1):
             subject = f"source:{source}"
-            told = Bit("text", SOURCES[source][side], subject=subject, heading="Note")
-            shown = Bit("image", file=self.media.pictures[source][side], subject=subject, heading="Note")
+            told = Bit("text", SOURCES[source][side], subject=subject)
+            shown = Bit("image", file=self.media.pictures[source][side], subject=subject)
             heard = Bit("audio", file=self.media.sounds[source][side], subject=subject)
             yield self._made("text", side, subject, [told])
             yield self._made("image", side, subject, [shown])
@@ -183,12 +188,13 @@ class Plan:
         return Made(kind, f"{kind}-{next(self.number):05d}", side, asked, tuple(bits))
 
     def _caption(self, scene: Path, side: int) -> Bit:
-        return Bit("text", self.media.scenes[scene][side], subject=_scene(scene), heading="Note")
+        return Bit("text", self.media.scenes[scene][side], subject=_scene(scene))
 
     def _among(self, bits: list[Bit], side: int) -> list[Bit]:
         """The bits in an order of chance with sections that have nothing to do with them."""
         drawn = self.random.sample(self.prose[side], UNRELATED)
-        mixed = [*bits, *(Bit("text", text, heading=heading) for heading, text in drawn)]
+        headed = [replace(bit, heading=self.random.choice(HEADINGS[side])) for bit in bits]
+        mixed = [*headed, *(Bit("text", text, heading=heading) for heading, text in drawn)]
         self.random.shuffle(mixed)
         return mixed
 
@@ -218,4 +224,4 @@ def _scene(path: Path) -> str:
 
 
 def _picture(scene: Path, side: int) -> Bit:
-    return Bit("image", file=scene, subject=_scene(scene), heading="Figure", cropped=side == 1)
+    return Bit("image", file=scene, subject=_scene(scene), cropped=side == 1)

@@ -74,11 +74,17 @@ SOURCES = {
     "washing machine": ("The washing machine spins the laundry.", "Clothes turn in the drum of the washer."),
 }  # fmt: skip
 
+# Headings of sections that are about a scene or a source, for each side; they say nothing of it.
+HEADINGS = (
+    ("Seen lately", "From the album", "By the way", "In passing", "Odds and ends", "Left over", "Unsorted",
+     "Miscellany", "Set aside", "To be filed", "Without comment", "Found again"),
+    ("Another one", "For the record", "As promised", "Kept for later", "Last but not least", "In between", "Picked up",
+     "Of interest", "Loose leaf", "Interlude", "Further on", "Postscript"),
+)  # fmt: skip
+
 
 def prose() -> list[list[tuple[str, str]]]:
-    """(heading, text) of sections that have nothing to do with any picture or sound, nor those of one side with those of
-    the other.
-    """
+    """(heading, text) of sections that have nothing to do with any picture or sound, or with the other side."""
     sides = Path(__file__).with_name("kinds_prose.txt").read_text(encoding="utf-8").strip().split("\n\n")
     cut = [[line.partition(": ") for line in side.splitlines()] for side in sides]
     return [[(heading, text) for heading, _, text in side] for side in cut]

@@ -117,10 +117,10 @@ def _write_wave(samples: NDArray[np.int16], path: Path) -> None:
 
 
 _PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>Collected notes</title>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <style>body {{ font: 16px serif }}</style><script>var sheet = {number};</script></head>
 <body><nav><a href="/">Home</a> <a href="/sheets">All sheets</a> <a href="/about">About</a></nav>
-<main><h1>Collected notes</h1>
+<main><h1>{title}</h1>
 {sections}
 </main><footer>Printed from the archive. <a href="#top">Back to the top</a></footer></body></html>
 """
@@ -138,7 +138,7 @@ def _write_page(made: Made, path: Path) -> None:
             sections.append(f'<section id="n{at}"><h2>{escape(bit.heading)}</h2>{inner}</section>')
         else:
             sections.append(f'<h2 id="n{at}">{escape(bit.heading)}</h2>\n{inner}')
-    path.write_text(_PAGE.format(number=drawn, sections="\n".join(sections)), encoding="utf-8")
+    path.write_text(_PAGE.format(title=made.title, number=drawn, sections="\n".join(sections)), encoding="utf-8")
 
 
 def _page_picture(bit: Bit, at: int, path: Path, *, beside: bool) -> str:
@@ -156,7 +156,7 @@ class _Feed:
     places = ("/rss/channel/item[{at}]",)
     frame = (
         '<?xml version="1.0" encoding="utf-8"?>\n<rss version="2.0" xmlns:media="http://search.yahoo.com/mrss/"><channel>'
-        "<title>Collected notes</title><link>https://notes.example/{number}</link>\n{pieces}\n"
+        "<title>{title}</title><link>https://notes.example/{number}</link>\n{pieces}\n"
         "</channel></rss>\n"
     )
 
@@ -174,7 +174,7 @@ class _Book:
     places = ("n{at}", "/article/section[{at}]")
     frame = (
         '<?xml version="1.0" encoding="utf-8"?>\n<article xmlns="http://docbook.org/ns/docbook" version="5.0">'
-        "<title>Collected notes</title>\n{pieces}\n</article>\n"
+        "<title>{title}</title>\n{pieces}\n</article>\n"
     )
 
     @staticmethod
@@ -192,7 +192,7 @@ class _Fiction:
     places = ("/FictionBook/body/section[{at}]",)
     frame = (
         '<?xml version="1.0" encoding="utf-8"?>\n<FictionBook xmlns="http://www.gribuser.ru/xml/fictionbook/2.0" '
-        'xmlns:l="http://www.w3.org/1999/xlink"><description><title-info><book-title>Collected notes'
+        'xmlns:l="http://www.w3.org/1999/xlink"><description><title-info><book-title>{title}'
         "</book-title><lang>en</lang></title-info></description>\n<body>\n{pieces}\n</body>\n{binaries}\n</FictionBook>\n"
     )
 
@@ -222,7 +222,9 @@ def _write_document(made: Made, path: Path) -> None:
         f'<binary id="p{at}" content-type="image/jpeg">{b64encode(_picture(bit)).decode()}</binary>'
         for at, bit in shown
     )
-    path.write_text(dialect.frame.format(number=_drawn(made), pieces=pieces, binaries=binaries), encoding="utf-8")
+    path.write_text(
+        dialect.frame.format(title=made.title, number=_drawn(made), pieces=pieces, binaries=binaries), encoding="utf-8"
+    )
 
 
 def _write_film(made: Made, path: Path) -> None:

@@ -76,7 +76,8 @@ def test_each_side_tells_what_the_other_shows(made):
 
 
 def test_no_text_stands_on_both_sides_and_no_question_stands_anywhere(media, made):
-    told = [{bit.text for item in made if item.side == side for bit in item.bits} - {""} for side in (0, 1)]
+    told = [{said for item in made if item.side == side for bit in item.bits for said in (bit.text, bit.heading)}
+            - {""} for side in (0, 1)]  # fmt: skip
     assert not told[0] & told[1]
     assert not set(Plan(media, groups=3).captions().values()) & (told[0] | told[1])
 
@@ -145,7 +146,9 @@ def test_a_section_is_right_when_it_is_about_the_subject(section, right):
     [("/rss/channel/item[2]", True), ("/rss/channel/item[2]/title", True), ("/rss/channel", False)],
 )
 def test_what_lies_in_a_section_is_right_too(section, right):
-    feed = Made("xml", "xml-00003", 0, "a", (Bit("text", "x"), Bit("text", "y", subject="a")))
+    bits = (Bit("text", "x"), Bit("text", "y", subject="a"))
+    feeds = (Made("xml", f"xml-{number}", 0, "a", bits) for number in range(20))
+    feed = next(made for made in feeds if "item" in places(made)[0][0])
     assert is_right_place(hit("xml", section=section), feed, "a") is right
 
 

@@ -45,6 +45,7 @@ def reason(error: Exception) -> str:
     said = getattr(error, "strerror", None) or str(error)
     if _CHECKSUM.search(said):
         return "its checksum is wrong"
-    said = " ".join(_NOISE.sub("", str(said)).split()).rstrip(" .:") or "it makes no sense"
+    said = "".join(mark if mark.isprintable() else " " for mark in _NOISE.sub("", said))
+    said = " ".join(said.split()).rstrip(" .:") or "it makes no sense"
     said = said if len(said) <= _LONGEST else said[: _LONGEST - 3] + "..."
     return said[:1].lower() + said[1:] if said[1:2].islower() else said
