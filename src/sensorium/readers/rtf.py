@@ -25,6 +25,7 @@ _MARKED = (
     (re.compile(r"\\outlinelevel([0-8])(?!\d)"), lambda found: rf"{{\uc0\u{ord(_HEADING) + int(found[1])} }}"),
     (re.compile(r"\\footnote(?![a-z])"), rf"{{\\uc0\\u{ord(_NOTE)} }}"),
 )
+_CODE = re.compile(r"\\u(-?\d{5,})")
 _BRACES = re.compile(r"\\[{}\\]|[{}]|\\bin(\d+) ?")
 _PICTURE = re.compile(r"\{\\(?:pict|\*\\objdata|\*\\themedata|\*\\datastore)\b")
 _LARGEST = 16 << 20  # bytes, read in some 25 s
@@ -46,7 +47,9 @@ def parts(data: bytes, limits: Limits) -> Iterator[Part]:
         about = _about(text[:_HEAD])
         for mark, stands_for in _MARKED:
             text = mark.sub(stands_for, text)
+        text = _CODE.sub(_bearable, text)
         plain = rtf_to_text(text, encoding=_encoding(text), errors="replace")
+        plain = plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # halves of letters come apart
     sections = (found for found in _sections(plain) if isinstance(found, Section))
     texts = (part for section in sections for part in text_parts(section, limits))
     images = (image for group in pictures if (image := _image(group, limits)) is not None)
@@ -56,6 +59,11 @@ def parts(data: bytes, limits: Limits) -> Iterator[Part]:
         raise Unreadable("an RTF without text or pictures")
     title = known(title=first.attributes.get("heading"))
     yield from described(chain((first,), found), {**title, **about})
+
+
+def _bearable(found: re.Match[str]) -> str:
+    """The number of a letter, or of a question mark where there is no such letter."""
+    return found[0] if len(found[1]) <= 7 and -0x8000 <= int(found[1]) <= 0x10FFFF else "\\u63"
 
 
 def _sections(plain: str) -> Iterator[Section | Illustration]:
