@@ -1,4 +1,4 @@
-# Five verbs: setup demo test lint bench. Each sets up what it needs; a machine needs Python 3.11 or newer and a package index.
+# Six verbs: setup demo test lint bench fuzz. Each sets up what it needs; a machine needs Python 3.11 or newer and a package index.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin

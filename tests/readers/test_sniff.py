@@ -7,6 +7,7 @@ import gzip
 import io
 import lzma
 import tarfile
+import time
 
 import av
 import numpy as np
@@ -219,3 +220,13 @@ def test_a_pipe_is_refused_unopened(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(Unreadable, match="not a regular file"):
         sniff(Source.from_path(tmp_path / "pipe"))
+
+
+@pytest.mark.parametrize(
+    "head", [b"/*/*/" * 800, b"P1 " + b"# " * 2000, b"P1 " + b"#\n" * 2000, b"<!--" * 1000, b"<?xml " * 600]
+)
+def test_no_beginning_of_a_file_takes_long_to_look_at(head):
+    """Whatever looks at it must not try all ways to cut it into comments."""
+    began = time.process_time()
+    sniff(Source.from_bytes(head, "a.c"))
+    assert time.process_time() - began < 2

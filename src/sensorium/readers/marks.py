@@ -42,7 +42,7 @@ _BRANDS = {
     b"crx ": "image/x-canon-cr3", b"jxl ": "image/jxl", b"qt  ": "video/quicktime",
 }  # fmt: skip
 _AUDIO_BRANDS = (b"M4A", b"M4B", b"M4P", b"F4A", b"F4B")
-_NETPBM = re.compile(rb"P[1-6]\s+(?:#[^\n]*\s+)*\d+\s")
+_NETPBM = re.compile(rb"P[1-6]\s++(?:#[^\n]*+\n\s*+)*+\d+\s")
 
 
 def by_mark(head: bytes) -> str:

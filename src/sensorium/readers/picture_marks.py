@@ -28,7 +28,8 @@ _SURE = frozenset({
     b"farbfeld", b"#?RADIANCE", b"#?RGBE", b"SIMPLE  =", b"P7 332", b"P7\nWIDTH", b"/* XPM */", b"Image type: ",
     b"FUJIFILMCCD-RAW ", b"gimp xcf ", b"! XPM2",
 })  # fmt: skip
-_XBM = re.compile(rb"\s*(?:/\*.{0,1000}?\*/\s*)*#define\s+\S*width\s+\d+", re.DOTALL)
+# possessive: what one comment has taken is never tried as another
+_XBM = re.compile(rb"\s*+(?:/\*(?:[^*]|\*(?!/))*+\*/\s*+)*+#define\s+\S*width\s+\d+")
 
 
 def picture_by_mark(head: bytes) -> str:
