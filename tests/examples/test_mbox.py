@@ -25,15 +25,30 @@ def installed(tmp_path_factory):
 
 
 def test_its_own_tests_pass_with_the_contract_suite(installed):
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(EXAMPLE), "-c", os.devnull]
-    done = subprocess.run([*command, str(EXAMPLE / "tests")], env=installed, capture_output=True, text=True, timeout=120)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(EXAMPLE),
+        "-c",
+        os.devnull,
+    ]
+    done = subprocess.run(
+        [*command, str(EXAMPLE / "tests")], env=installed, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "passed" in done.stdout
 
 
 def test_a_mailbox_is_added_and_the_mail_is_found(installed, tmp_path):
     mails = ("The boat leaves the harbour at nine.", "Knead the dough and bake it for an hour.", "The dentist moved.")
-    text = "".join(f"From a@b.org Mon Nov  2 10:00:00 2026\nSubject: note {n}\n\n{m}\n\n" for n, m in enumerate(mails, 1))
+    text = "".join(
+        f"From a@b.org Mon Nov  2 10:00:00 2026\nSubject: note {n}\n\n{m}\n\n" for n, m in enumerate(mails, 1)
+    )
     (tmp_path / "things").mkdir()
     (tmp_path / "things" / "Inbox").write_text(text)
     library = ["--library", str(tmp_path / "mail.library")]

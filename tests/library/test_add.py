@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from sensorium import Library, Text
-from sensorium.core.errors import SourceMissing, Unreadable
+from sensorium.core.errors import SourceMissing
 from sensorium.library import filling, intake
 from sensorium.readers.contract import Limits
 from sensorium.store.lock import writing_now

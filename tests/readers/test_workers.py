@@ -24,7 +24,7 @@ from sensorium.testing import media
 from sensorium.testing.plugins import write_plugin
 
 PLAIN = "makers_of_rows:plain"
-MAKERS = '''
+MAKERS = """
 import numpy as np
 
 def plain():
@@ -41,7 +41,7 @@ def picky(said):
 def damaged():
     from sensorium.core.errors import BundleDamaged
     raise BundleDamaged("the bundle is damaged: put it back")
-'''
+"""
 
 
 @pytest.fixture(scope="module", autouse=True)

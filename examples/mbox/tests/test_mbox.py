@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from email.message import EmailMessage
 
+from sensorium_mbox import reader
+
 from sensorium.readers.contract import Limits, Source
 from sensorium.testing import media
 from sensorium.testing.readers import ReaderContract
-
-from sensorium_mbox import reader
 
 
 def mail(subject: str, words: str, picture: bytes = b"") -> bytes:
     """A mail as it stands in a mailbox."""
     message = EmailMessage()
-    message["Subject"], message["From"], message["Date"] = subject, "Ada <ada@example.org>", "Mon, 2 Nov 2026 10:00:00 +0100"
+    message["Subject"], message["From"], message["Date"] = (
+        subject,
+        "Ada <ada@example.org>",
+        "Mon, 2 Nov 2026 10:00:00 +0100",
+    )
     message.set_content(words)
     if picture:
         message.add_attachment(picture, maintype="image", subtype="png", filename="chair.png")
@@ -22,7 +26,9 @@ def mail(subject: str, words: str, picture: bytes = b"") -> bytes:
 
 
 CHAIR = media.encoded(media.picture(80, 60), "PNG")
-MAILBOX = mail("Garden chairs", "They are green.\n>From the shop next door.", CHAIR) + mail("Rain", "It rained all day.")
+MAILBOX = mail("Garden chairs", "They are green.\n>From the shop next door.", CHAIR) + mail(
+    "Rain", "It rained all day."
+)
 
 
 class TestMailbox(ReaderContract):
@@ -39,6 +45,8 @@ def test_every_mail_has_its_number_and_the_picture_goes_with_its_mail() -> None:
     assert [(part.modality, part.place.row) for part in parts] == [("text", 1), ("image", 1), ("text", 2)]
     assert parts[0].content == "Garden chairs\n\nThey are green.\nFrom the shop next door."
     assert parts[0].attributes == {
-        "title": "Garden chairs", "author": "Ada <ada@example.org>", "date": "2026-11-02T10:00:00+01:00",
+        "title": "Garden chairs",
+        "author": "Ada <ada@example.org>",
+        "date": "2026-11-02T10:00:00+01:00",
     }
     assert parts[1].attributes["caption"] == "chair.png" and parts[1].content.shape == (60, 80, 3)
