@@ -21,7 +21,7 @@ from PIL import Image
 from selectolax.lexbor import LexborHTMLParser
 
 from process import SENSORIUM, run, write
-from read_files import CORES, FILM_SECONDS, FILMS, PAGES, PHOTOS, SENTENCES, SOUND_SECONDS, SOUNDS, composed, samples
+from read_files import CORES, FILM_SECONDS, FILMS, PAGES, PHOTOS, SOUND_SECONDS, SOUNDS, composed, samples
 from sensorium.readers.contract import Limits, Source
 from sensorium.readers.html import reader as html_reader
 
@@ -99,12 +99,12 @@ def main() -> None:
         pages = {
             f"pages_{name}": {
                 "characters": round(statistics.mean(len(p.read_bytes()) for p in (folder / f"pages-{name}").iterdir())),
-                **measured(folder / f"pages-{name}", PAGES, parse_page),
+                **measured(folder / f"pages-{name}", PAGES[name], parse_page),
                 "reading_alone_rate": round(
-                    PAGES / alone(read_page, sorted((folder / f"pages-{name}").iterdir()), CORES), 1
+                    PAGES[name] / alone(read_page, sorted((folder / f"pages-{name}").iterdir()), CORES), 1
                 ),
             }
-            for name in SENTENCES
+            for name in PAGES
         }
         figures = {
             "films_seconds_per_second": measured(folder / "films", FILMS * FILM_SECONDS, decode_film, 1),

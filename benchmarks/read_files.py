@@ -23,9 +23,9 @@ DATA = Path(os.environ.get("SENSORIUM_DATA", ROOT / "../shared/data")).resolve()
 CORES = 2
 FILMS, FILM_SECONDS = 4, 60
 SOUNDS, SOUND_SECONDS = 40, 90
-PHOTOS, DRAWN = 200, 20  # photographs as files, of which so many are drawn and the others differ in a comment
+PHOTOS, DRAWN = 600, 20  # photographs as files, of which so many are drawn and the others differ in a comment
 PHOTO_BYTES = 2_500_000
-PAGES = 1_000
+PAGES = {"short": 2_000, "article": 500}
 SENTENCES = {"short": 9, "article": 60}  # of captions, about 50 characters each
 SEED = 12
 MENU = ("home", "news", "sport", "travel", "food", "about")
@@ -122,13 +122,13 @@ def write_photos(folder: Path) -> None:
             (folder / f"{copy}.jpg").write_bytes(data[:2] + comment + data[2:])
 
 
-def write_pages(folder: Path, sentences: int) -> None:
+def write_pages(folder: Path, pages: int, sentences: int) -> None:
     """Pages with navigation, scripts, styles and a footer, as pages have; sections of about three sentences."""
     said, chance = captions(), random.Random(SEED)
     menu = "".join(f'<li><a href="/{word}">{word}</a></li>' for word in MENU)
     style = "<style>" + "".join(f".c{n} {{ margin: {n}px; color: #{n:03x} }} " for n in range(300)) + "</style>"
     script = "<script>" + "".join(f"window.x{n} = (a) => a + {n};" for n in range(200)) + "</script>"
-    for number in range(PAGES):
+    for number in range(pages):
         words = iter(html.escape(text) for text in chance.sample(said, sentences + sentences // 3 + 2))
         sections = "".join(
             f'<h2 id="s{n}">{next(words)}</h2><p class="c{n}">{" ".join(islice(words, 3))}</p>'
@@ -146,7 +146,7 @@ def composed(folder: Path) -> None:
     """What is not there yet."""
     makers = {
         "films": write_films, "sounds": write_sounds, "photos": write_photos,
-        **{f"pages-{name}": lambda to, count=count: write_pages(to, count) for name, count in SENTENCES.items()},
+        **{f"pages-{name}": lambda to, name=name: write_pages(to, PAGES[name], SENTENCES[name]) for name in PAGES},
     }  # fmt: skip
     for name, maker in makers.items():
         if not (folder / name).is_dir():

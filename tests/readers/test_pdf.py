@@ -225,12 +225,13 @@ def test_many_threads_read_at_once():
 
 
 MEMORY = """
-import resource, sys
+import sys
+from sensorium.testing.memory import peak_bytes
 from sensorium.readers.contract import Limits, Source
 from sensorium.readers.pdf import reader
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_bytes()
 count = sum(part.modality == "image" for part in reader.read(Source.from_path(sys.argv[1]), Limits()))
-print(count, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+print(count, (peak_bytes() - before) >> 20)
 """
 
 

@@ -221,7 +221,8 @@ def test_python_reads_the_same_rows(rows_of):
 
 
 STREAM = """
-import resource, sys, time
+import sys, time
+from sensorium.testing.memory import peak_bytes
 from sensorium.readers.contract import Limits, Source
 from sensorium.readers.table import reader
 class Endless(Source):
@@ -237,14 +238,14 @@ class Endless(Source):
             __enter__ = lambda self: self
             __exit__ = lambda self, *_: None
         return Wide()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_bytes()
 began = time.perf_counter()
 count = 0
 for part in reader.read(Endless("big" + sys.argv[3], sys.argv[2].encode() * 50), Limits()):
     count += 1
     if count == 10_000:
         break
-print(count, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, time.perf_counter() - began)
+print(count, (peak_bytes() - before) >> 20, time.perf_counter() - began)
 """
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import resource
 import sys
 import time
 import traceback
@@ -27,6 +26,7 @@ from sensorium.core.errors import Unreadable
 from sensorium.core.types import Part
 from sensorium.readers.confinement import limit_memory
 from sensorium.readers.registry import Limits, Source, read
+from sensorium.testing.memory import peak_bytes
 from sensorium.testing.readers import check_parts
 
 MEMORY = 450 << 20  # what a worker process has
@@ -83,7 +83,7 @@ def attempt(name: str, source: Source, limits: Limits, secrets: list[str]) -> Ou
     except BaseException:  # noqa: BLE001 - whatever it is, it is told
         outcome.error = traceback.format_exc()
     outcome.seconds = round(time.process_time() - started, 3)
-    outcome.peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+    outcome.peak = peak_bytes()
     return outcome
 
 
