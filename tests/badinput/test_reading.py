@@ -98,7 +98,7 @@ READ = {
     "films/one-frame.mp4": "video", "pages/outside.html": "html", "pages/active.html": "html",
     "pages/deep.html": "html", "xml/base.xml": "xml", "xml/include-0.xml": "xml", "xml/sheet.xml": "xml",
     "documents/links.docx": "office", "documents/links.epub": "epub", "tables/ragged.csv": "table",
-    "tables/broken.jsonl": "table",
+    "tables/broken.jsonl": "table", "xml/controls.xml": "xml",
     "texts/invalid.txt": "text", "texts/line.txt": "text", "pictures/frames.gif": "video",
     "pictures/scans.jpg": "image",
 }  # fmt: skip
@@ -106,7 +106,8 @@ REFUSED = {
     "pdfs/locked.pdf": "password", "pictures/50000x50000.png": "50000 x 50000 pixels", "archives/bomb.zip": "unpack it",
     "documents/bomb.docx": "unpacked", "documents/bomb.epub": "unpacked", "drawings/bomb.svgz": "unpacked",
     "pages/fifo.png": "not a regular file", "pages/zero.png": "not a regular file",
-    "texts/blank.txt": "nothing but blank",
+    "texts/blank.txt": "nothing but blank", "pdfs/minus.pdf": "a damaged PDF", "films/odd-edits.mp4": "its edit list",
+    "tables/long-line.jsonl": "longer than the 1048576 characters",
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""prepare_pixels against Pillow's resize and school arithmetic."""
+"""prepare_pixels and normalized against Pillow's resize and school arithmetic."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sensorium.encoders.pixels import ImageSettings, prepare_pixels
+from sensorium.encoders.pixels import ImageSettings, normalized, prepare_pixels
 
 CLIP = {"mean": (0.4815, 0.4578, 0.4082), "std": (0.2686, 0.2613, 0.2758)}
 SHAPES = [(1, 1), (1, 7), (7, 1), (31, 47), (64, 64), (65, 63), (200, 300), (333, 97)]
@@ -14,6 +14,13 @@ SHAPES = [(1, 1), (1, 7), (7, 1), (31, 47), (64, 64), (65, 63), (200, 300), (333
 
 def picture(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(height * 1000 + width).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def seen(pixels: np.ndarray, settings: ImageSettings) -> np.ndarray:
+    """By a tower, among others."""
+    prepared = prepare_pixels(pixels, settings)
+    assert prepared.shape == (settings.side, settings.side, 3) and prepared.dtype == np.uint8
+    return normalized([255 - prepared, prepared], settings)[1]
 
 
 def naive_arithmetic(small: Image.Image, settings: ImageSettings) -> np.ndarray:
@@ -33,7 +40,7 @@ def test_squash_is_resize_then_arithmetic(shape, name):
     pixels = picture(*shape)
     settings = ImageSettings(side=24, filter=name, **CLIP)
 
-    got = prepare_pixels(pixels, settings)
+    got = seen(pixels, settings)
 
     small = Image.fromarray(pixels).resize((24, 24), getattr(Image.Resampling, name.upper()))
     assert got.dtype == np.float32
@@ -46,7 +53,7 @@ def test_crop_is_resize_of_the_shorter_side_then_the_middle(shape):
     pixels = picture(*shape)
     settings = ImageSettings(side=24, resize="crop")
 
-    got = prepare_pixels(pixels, settings)
+    got = seen(pixels, settings)
 
     height, width = shape
     scaled = (24 * width // min(shape), 24 * height // min(shape))
@@ -63,14 +70,14 @@ def test_cropping_a_line_takes_its_middle_and_no_gigabytes(shape):
     pixels[:, middle - 20 : middle + 20] = 255  # for the lines
     settings = ImageSettings(side=32, resize="crop")
 
-    np.testing.assert_allclose(prepare_pixels(pixels, settings), 1.0, atol=1e-6)
+    np.testing.assert_allclose(seen(pixels, settings), 1.0, atol=1e-6)
 
 
 def test_black_is_minus_one_and_white_is_one():
     pixels = np.zeros((10, 20, 3), dtype=np.uint8)
     pixels[..., 1] = 255
 
-    got = prepare_pixels(pixels, ImageSettings(side=8))
+    got = seen(pixels, ImageSettings(side=8))
 
     np.testing.assert_allclose(got[0], -1, atol=1e-6)
     np.testing.assert_allclose(got[1], 1, atol=1e-6)

@@ -206,7 +206,7 @@ def test_a_file_that_may_not_be_opened_is_tried_again_and_its_item_stays(library
     files.text("a.txt", "the sea was rough")
     files.text("b.txt", "bread rises")
 
-    def refusing(path, stop):
+    def refusing(path, hashed_with, stop):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(intake, "content_hash", refusing)
@@ -226,10 +226,10 @@ def test_a_file_that_vanishes_while_it_is_read_is_no_skip(library, files, monkey
     files.text("a.txt", "one, changed")
     honest = intake.content_hash
 
-    def vanishing(path, stop):
+    def vanishing(path, hashed_with, stop):
         if path.endswith("a.txt"):
             Path(path).unlink()
-        return honest(path, stop)
+        return honest(path, hashed_with, stop)
 
     monkeypatch.setattr(intake, "content_hash", vanishing)
     assert counts(library.add(files.folder)) == {"added": 1, "missing": 1}

@@ -343,7 +343,7 @@ def test_one_writer_at_a_time(library):
 
 def test_rows_with_many_parts_in_several_columns_do_not_wait_for_each_other(library, monkeypatch):
     """With one worker, which the rows that are read ahead hold."""
-    monkeypatch.setattr("sensorium.encoders.onnx.available_cores", lambda: 1)
+    monkeypatch.setattr("sensorium.core.machine.available_cores", lambda: 1)
     long = "\n\n".join(f"Part {n}. " + "words " * 60 for n in range(30)).encode()
     rows = [{"id": n, "a": long + b"%d" % n, "b": long + b" %d" % n} for n in range(6)]
     assert library.add_rows(rows, {"a": "path", "b": "path"}, key="id").added == 6

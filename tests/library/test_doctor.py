@@ -16,6 +16,7 @@ from sensorium.library import doctor as doctor_file
 from sensorium.library import offline
 from sensorium.library.doctor import doctor
 from sensorium.readers import registry
+from sensorium.store.library_json import FORMAT
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_all_is_well_with_a_good_library(filled):
     checks = examine(filled.path)
     assert all(check.ok for check in checks.values())
     space = filled.status().spaces[0].space
-    assert checks["library"].found == f"{filled.path}, format 1, 10 items"
+    assert checks["library"].found == f"{filled.path}, format {FORMAT}, 10 items"
     assert checks["towers"].found == "text, image, audio work"
     assert checks[f"vectors {space}"].found == "10 parts of 10 present items"
     assert checks[f"index {space}"].found == "10 parts, every byte checked, up to date"

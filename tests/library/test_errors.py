@@ -23,6 +23,7 @@ from sensorium.core.errors import (
     SensoriumError,
     SourceMissing,
 )
+from sensorium.store.library_json import FORMAT
 from sensorium.store.lock import Lock, writing_now
 
 HOLD = """
@@ -84,7 +85,7 @@ def test_a_newer_library_is_refused_with_both_numbers(filled):
     path.write_text(json.dumps({**json.loads(path.read_text()), "format": 99}))
     with pytest.raises(LibraryTooNew) as said:
         Library(filled.path)
-    assert "format 99" in one_line(said) and "format 1" in str(said.value)
+    assert "format 99" in one_line(said) and f"format {FORMAT}" in str(said.value)
 
 
 @pytest.mark.parametrize("create", [True, False])
@@ -199,7 +200,7 @@ def test_status_is_a_library_at_a_glance(filled, files):
     filled.add(files.folder)
     status = filled.status()
     assert (status.items, status.missing, status.skipped, status.parts) == (2, 1, 1, 3)
-    assert status.kinds == {"image": 1, "text": 1} and status.lock is None and status.format == 1
+    assert status.kinds == {"image": 1, "text": 1} and status.lock is None and status.format == FORMAT
     (space,) = status.spaces
     assert (space.model, space.dimension, space.vectors, space.default) == ("tiny", 16, 3, True)
     on_disk = sum(p.stat().st_size for p in filled.path.rglob("*") if p.is_file())

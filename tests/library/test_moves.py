@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 
+from sensorium import Library
+from sensorium.store.tables import Store
 from sensorium.testing.files import TOPICS
 from sensorium.testing.naive import live_rows
 
@@ -201,3 +206,22 @@ def test_after_any_mess_a_library_holds_what_is_on_the_disk(library, five, files
         assert library.add(five).unchanged == len(present) and not report.skipped
         paths = [hit.path for hit in library.search("anything", k=50)]
         assert sorted(paths) == sorted(str(path) for path in five.rglob("*.txt"))
+
+
+def test_a_library_of_format_1_keeps_the_hash_its_items_are_known_by(files, bundle, tmp_path):
+    old, moved = tmp_path / "old.library", files.text("a.txt", TOPICS[0])
+    Store.open(old, create=True)
+    said = json.loads((old / "library.json").read_text())
+    del said["hashed_with"]
+    (old / "library.json").write_text(json.dumps({**said, "format": 1}))
+    with Library(old, model=str(bundle)) as library:
+        library.add(files.folder)
+        assert library.items()["hash"].to_pylist() == [hashlib.blake2b(moved.read_bytes(), digest_size=16).hexdigest()]
+        move(files.folder, "a.txt", "b.txt")
+        assert library.add(files.folder).moved == 1
+
+
+def test_other_libraries_know_their_items_by_blake3(library, files):
+    path = files.text("a.txt", TOPICS[0])
+    library.add(files.folder)
+    assert library.items()["hash"].to_pylist() == [blake3(path.read_bytes()).hexdigest(length=16)]

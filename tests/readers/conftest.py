@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # for what several tests share, such as `filmed`
 
 from sensorium.readers.registry import Limits, Source, read
 

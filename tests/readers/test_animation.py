@@ -103,6 +103,19 @@ def test_a_damaged_first_frame_is_unreadable(parts_of):
         parts_of(b"GIF89a\x10\0\x10\0\0\0\0" + b"\x2c\0\0\0\0\x10\0\x10\0\0\x08\x01\0\0" * 2 + b";")
 
 
+def test_of_one_whose_frames_are_damaged_the_still_picture_is_read(parts_of):
+    still, shown = picture(), Image.fromarray(patchwork(1, 64, 48))
+    file = encoded(Image.fromarray(still), "PNG", save_all=True, append_images=[shown], default_image=True)
+    at = file.index(b"fcTL") - 4
+    twice = file[:at] + file[at : at + 38] + file[at:]  # the frame is announced twice
+    assert sniff(Source.from_bytes(twice)) == "video/apng"
+    (part,) = parts_of(twice)
+    assert part.modality == "image" and part.place.seconds is None
+    assert (part.content == still).all()
+    assert (part.attributes["width"], part.attributes["height"]) == (64, 48)
+    assert part.attributes["damaged"].startswith("an animated picture that cannot be decoded: ")
+
+
 def test_too_many_pixels_are_refused(parts_of):
     with pytest.raises(Unreadable, match="48 x 48 pixels"):
         parts_of(animation("GIF"), max_pixels=2000)

@@ -245,6 +245,17 @@ def test_a_file_without_sound_is_unreadable(parts_of):
     assert not holds_only_sound(Source.from_bytes(b"nothing of the sort"))
 
 
+def test_a_sound_that_no_decoder_knows_says_so_with_the_name_of_its_codec(parts_of):
+    named = compressed(tone(), "pcm_alaw", "mov")
+    nameless = bytearray(wav(tone()))
+    at = nameless.index(b"fmt ") + 8
+    nameless[at : at + 2] = (0x7777).to_bytes(2, "little")
+    for file, why in ((named.replace(b"alaw", b"zzz9"), " (zzz9)"), (bytes(nameless), "")):
+        with pytest.raises(Unreadable) as caught:
+            parts_of(file)
+        assert caught.value.why == f"no sound could be decoded: FFmpeg has no decoder for its codec{why}"
+
+
 @pytest.mark.parametrize("sizes", [[3, 3, 3, 3], [12], [1] * 12, [5, 0, 7]])
 def test_windows_are_cut_the_same_from_chunks_of_any_size(sizes):
     whole = np.arange(sum(sizes), dtype=np.float32)

@@ -254,20 +254,49 @@ def test_memory_does_not_grow_with_the_pages(tmp_path):
     assert count == 40 and megabytes < 130
 
 
+LOCK = b"/Filter /Standard /V 1 /R 2 /O <%s> /U <%s> /P -4" % ((b"5a" * 32,) * 2)
+LOCKED_WHY = "a PDF that is locked with a password: remove the password"
+
+
+def locked(lock=LOCK, *, apart=False):
+    """A document that says how it is encrypted, in its trailer or in an object of its own."""
+    objects = [page(4), stream(CORNER), b"<< %s >>" % lock]
+    said = b"5 0 R" if apart else b"<< %s >>" % lock
+    return document(objects).replace(b"/Root 1 0 R", b"/Root 1 0 R /ID [<61> <61>] /Encrypt " + said)
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_locked_document_says_so_and_one_whose_lock_is_damaged_says_that(parts_of, apart):
+    broken = [locked(LOCK.replace(b"/%s <" % key, b"/%s 7 <" % key), apart=apart) for key in (b"O", b"U")]
+    why_broken = "a damaged PDF: it says that it is encrypted, but not how"
+    for data, why in ((locked(apart=apart), LOCKED_WHY), *((data, why_broken) for data in broken)):
+        with pytest.raises(Unreadable, match=why):
+            parts_of(data, "a.pdf")
+
+
+@pytest.mark.parametrize("count", [b"-5", b"0", b"2147483647"])
+def test_a_document_without_pages_is_not_called_locked_for_the_one_before_it(parts_of, count):
+    with pytest.raises(Unreadable, match=LOCKED_WHY):
+        parts_of(locked(), "a.pdf")
+    pageless = document([]).replace(b"/Count 0", b"/Count " + count)
+    with pytest.raises(Unreadable, match=r"a damaged PDF, or one without pages|none of its \d+ pages can be read"):
+        parts_of(pageless, "b.pdf")
+
+
 @pytest.mark.data
 def test_every_real_document_that_pdfium_opens_is_read(media):
-    folder, locked = media.parent / "documents/pdf", set()
+    folder, closed = media.parent / "documents/pdf", set()
     for path in sorted(folder.iterdir()):
         try:
             parts = list(pdf.reader.read(Source.from_path(path), Limits()))
         except Unreadable as error:
-            assert error.why == "a PDF that is locked with a password: remove the password"
-            locked.add(path.name)
+            assert error.why == LOCKED_WHY
+            closed.add(path.name)
             continue
         check_parts(parts, Limits())
         pictured = {p.place.page for p in parts if p.modality == "image"}
         assert len(pictured) == parts[0].attributes["pages"], path.name
-    assert locked == {
+    assert closed == {
         "pdfplumber__password-example.pdf", "pypdf__encrypted-file.pdf", "pypdf__r2-user-password.pdf",
     }  # fmt: skip
 

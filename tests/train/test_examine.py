@@ -97,4 +97,4 @@ def test_a_bundle_is_examined_on_all_that_is_held_out(tiny_root, tmp_path):
     assert set(figures["sounds"]) == {"esc10", "esc50", "urbansound"}
     assert set(figures["pictures"]) == {"caltech101", "actions", "weather", "clothing"}
     assert figures["sounds"]["esc10"]["files"] == 2 and figures["pictures"]["weather"]["chance"] == 50.0
-    assert set(examine.examine(tmp_path / "tiny", tiny_root, "dev")) == {"space", "split", "flickr8k"}
+    assert set(examine.examine(tmp_path / "tiny", tiny_root, "dev")) == {"space", "split", "precision", "flickr8k"}

@@ -39,7 +39,9 @@ def test_packing_makes_a_whole_bundle_and_calibrates_it(towers, tiny_recipe, wor
     bundle = pack(towers, tiny_recipe, work, tiny_root)
 
     bundle.verify()
-    assert set(bundle.files) == {"text.onnx", "image.onnx", "audio.onnx", "tokenizer.json", "CARD.md"}
+    forms = {f"{m}{form}.onnx" for m in ("text", "image") for form in ("", ".int8")}
+    assert set(bundle.files) == {*forms, "audio.onnx", "tokenizer.json", "CARD.md"}
+    assert all(bundle.towers[m].int8 is not None for m in ("text", "image"))
     assert bundle.folder == work / "bundle" and bundle.name == "tiny" and bundle.dimension == 256
     assert "For tests." in (bundle.folder / "CARD.md").read_text()
     assert set(bundle.calibration) == {f"{q}-{a}" for q in bundle.modalities for a in bundle.modalities}

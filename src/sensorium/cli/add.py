@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sensorium.cli import output
-from sensorium.cli.options import examples, flag, opened
-from sensorium.library.memory import parse_memory
+from sensorium.cli.options import examples, flag, opened, options
+from sensorium.core.machine import available_cores
+from sensorium.library.memory import Budget, parse_memory
 from sensorium.readers.contract import Limits
 
 if TYPE_CHECKING:
@@ -62,6 +63,10 @@ def add(
     """Add files and folders, or bring them up to date."""
     limits = replace(_DEFAULTS, max_seconds=max_seconds, max_pixels=max_pixels, max_parts=max_parts)
     most = None if memory is None else parse_memory(memory)
+    if not dry_run and not options(ctx).path().exists():
+        from sensorium.readers.workers import warm_up
+
+        warm_up(Budget.of(most, available_cores()).workers)  # a new library is to be filled, whatever else is found
     with opened(ctx, create=True) as library:
         report = library.add(*paths, wait=wait, dry_run=dry_run, on_wait=output.say, memory=most, limits=limits)
     if as_json:

@@ -1,7 +1,7 @@
 """A bundle: a folder with towers that share one space, their preprocessing as data, a card, and every file's hash.
 
-`bundle.json` describes it (format 1). Its canonical form, hashes included, is hashed into the name of the space: two
-bundles have the same space only if everything that makes vectors is the same.
+`bundle.json` describes it (format 2; in format 1 no tower had an 8-bit form). Its canonical form, hashes included, is
+hashed into the name of the space: two bundles have the same space only if everything that makes vectors is the same.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from sensorium.encoders.pixels import ImageSettings
 from sensorium.encoders.sound import AudioSettings
 from sensorium.encoders.tokens import TextSettings
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "bundle.json"
+EIGHT_BITS = "-int8"  # ends the name of a space of 8-bit forms that is not their towers' own
 BUILT_IN = Path(__file__).parent / "bundles"
 REMEMBERED = ".verified.json"
 # SHA-256 takes 1 to 2 ms a MB: files up to here are hashed whenever they are loaded, larger ones once.
@@ -32,6 +33,8 @@ HASHED_ALWAYS = 16 << 20
 _T = TypeVar("_T")
 Settings = TextSettings | ImageSettings | AudioSettings
 _SETTINGS: dict[Modality, type[Any]] = {"text": TextSettings, "image": ImageSettings, "audio": AudioSettings}
+# An 8-bit form whose vectors agree with the tower's own by less is not used, or makes a space of its own.
+GOOD_COSINE, GOOD_OVERLAP, SAME_SPACE_COSINE = 0.99, 0.95, 0.999
 _INPUTS: dict[Modality, int] = {"text": 2, "image": 1, "audio": 1}
 
 
@@ -43,6 +46,20 @@ class Calibration(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class EightBits:
+    """A tower in 8 bits: its file, and how much its vectors agreed with the tower's own when it was made."""
+
+    file: str
+    cosine: float
+    overlap: float
+
+    @property
+    def good(self) -> bool:
+        """Whether it may stand for the tower."""
+        return self.cosine >= GOOD_COSINE and self.overlap >= GOOD_OVERLAP
+
+
+@dataclass(frozen=True, slots=True)
 class Tower:
     """One network of a bundle: its file, the names of its inputs in order, and its preprocessing."""
 
@@ -50,11 +67,13 @@ class Tower:
     file: str
     inputs: tuple[str, ...]
     settings: Settings
+    int8: EightBits | None = None
 
     @property
     def files(self) -> tuple[str, ...]:
         """Every file that the tower needs."""
-        return (self.file, self.settings.tokenizer) if isinstance(self.settings, TextSettings) else (self.file,)
+        forms = (self.file, self.int8.file) if self.int8 else (self.file,)
+        return (*forms, self.settings.tokenizer) if isinstance(self.settings, TextSettings) else forms
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +110,18 @@ class Bundle:
     def modalities(self) -> tuple[Modality, ...]:
         """What the bundle has towers for, in the order text, image, audio."""
         return tuple(m for m in MODALITIES if m in self.towers)
+
+    def space_of(self, precision: str) -> str:
+        """The space of the vectors at `float32` or `int8`: the same, when they agree well enough."""
+        forms = [tower.int8 for tower in self.towers.values() if tower.int8 is not None and tower.int8.good]
+        apart = precision == "int8" and any(form.cosine < SAME_SPACE_COSINE for form in forms)
+        return f"{self.space}{EIGHT_BITS}" if apart else self.space
+
+    @property
+    def spaces(self) -> Mapping[str, str]:
+        """Its spaces, and the precision that gives vectors of each (`auto`: any does)."""
+        own, eight = self.space, self.space_of("int8")
+        return {own: "auto"} if own == eight else {own: "float32", eight: "int8"}
 
     def checked(self, name: str) -> Path:
         """The path of one of the bundle's files, once its content has been found to have the hash it should have.
@@ -215,14 +246,16 @@ def _tower(modality: Modality, value: Mapping[str, Any]) -> Tower:
     inputs = tuple(_as(list, value["inputs"], "inputs"))
     if len(inputs) != _INPUTS[modality]:
         raise ValueError(f"the {modality} tower must have {_INPUTS[modality]} inputs, not {len(inputs)}")
-    return Tower(modality, _as(str, value["file"], "file"), inputs, _settings(modality, value))
+    form = value.get("int8")
+    int8 = EightBits(_as(str, form["file"], "file"), float(form["cosine"]), float(form["overlap"])) if form else None
+    return Tower(modality, _as(str, value["file"], "file"), inputs, _settings(modality, value), int8)
 
 
 def _settings(modality: Modality, value: Mapping[str, Any]) -> Settings:
     """All settings, and none else: what is guessed or left out would give vectors that look right and are not."""
     kind = _SETTINGS[modality]
     defaults = {field.name: field.default for field in fields(kind)}
-    said = {name: v for name, v in value.items() if name not in ("file", "inputs")}
+    said = {name: v for name, v in value.items() if name not in ("file", "inputs", "int8")}
     if wrong := sorted(set(said) ^ set(defaults)):
         raise ValueError(f"the {modality} tower's settings are not those of format {FORMAT}: {', '.join(wrong)}")
     given: dict[str, Any] = {}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sensorium.core.types import Modality, Part
 
     Prepared = NDArray[Any]
-    """One part as its tower sees it: token ids int64 (t,), pixels float32 (3, s, s), log-mel float32 (bins, frames)."""
+    """One part as its tower sees it: token ids int64 (t,), pixels uint8 (s, s, 3), log-mel float32 (bins, frames)."""
 
 
 class Wanted(TypedDict, total=False):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
@@ -38,17 +39,22 @@ class ImageSettings:
             raise ValueError("mean and std must be three numbers each, std without 0")
 
 
-def prepare_pixels(pixels: NDArray[np.uint8], settings: ImageSettings) -> NDArray[np.float32]:
-    """What the tower sees of RGB `pixels`, uint8 (height, width, 3): float32 (3, side, side).
+def prepare_pixels(pixels: NDArray[np.uint8], settings: ImageSettings) -> NDArray[np.uint8]:
+    """What the tower sees of RGB `pixels`, uint8 (height, width, 3): uint8 (side, side, 3), for `normalized`.
 
     Raises ValueError for an array of another shape or dtype, or without pixels.
     """
     if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or not pixels.size:
         raise ValueError(f"pixels must be RGB uint8 (height, width, 3), not {pixels.dtype} {pixels.shape}")
-    small = np.asarray(_resized(pixels, settings))  # (side, side, 3)
+    return np.asarray(_resized(pixels, settings))
+
+
+def normalized(prepared: Sequence[NDArray[np.uint8]], settings: ImageSettings) -> NDArray[np.float32]:
+    """What a tower takes of `prepared` pictures, uint8 (side, side, 3) each: float32 (n, 3, side, side)."""
     scale, shift = _arithmetic(settings)
-    result = np.empty((3, settings.side, settings.side), dtype=np.float32)
-    np.multiply(small.transpose(2, 0, 1), scale, out=result)
+    result = np.empty((len(prepared), 3, settings.side, settings.side), dtype=np.float32)
+    for row, pixels in enumerate(prepared):
+        np.multiply(pixels.transpose(2, 0, 1), scale, out=result[row])
     result += shift
     return result
 

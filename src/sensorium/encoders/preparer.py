@@ -66,13 +66,13 @@ class Preparer:
                     try:
                         self._tokens = TextTokens(path, tower.settings)
                     except ValueError as error:
-                        blame(self.bundle, tower, "has no tokenizer", error)
+                        blame(self.bundle, tower.file, "has no tokenizer", error)
         assert self._tokens is not None
         return self._tokens
 
 
-def blame(bundle: Bundle, tower: Tower, what: str, error: Exception | None = None) -> NoReturn:
+def blame(bundle: Bundle, file: str, what: str, error: Exception | None = None) -> NoReturn:
     """Raise BundleDamaged: which file of which bundle, what of it, and the way out."""
     why = f" ({' '.join(str(error).split())[:200]})" if error else ""
     fix = "upgrade onnxruntime, or get the bundle anew"
-    raise BundleDamaged(f"{tower.file} of bundle {bundle.folder} {what}{why}; {fix}") from error
+    raise BundleDamaged(f"{file} of bundle {bundle.folder} {what}{why}; {fix}") from error

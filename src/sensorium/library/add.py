@@ -48,7 +48,7 @@ def add(
     on_wait: Callable[[str], None] | None = None, memory: int | None = None, limits: Limits | None = None,
 ) -> AddReport:  # fmt: skip
     """Bring the library up to date; every few hundred items are committed, so that a stop loses at most those."""
-    from sensorium.encoders.onnx import available_cores
+    from sensorium.core.machine import available_cores
     from sensorium.store.commit import Writer
     from sensorium.store.lock import Lock
 
@@ -103,7 +103,8 @@ class _Run:
         self.filling = Filling(self.session, self.writer)
         encoder = self.filling.encoder
         limits = replace(self.limits, **encoder.limits())
-        with Reading(encoder, limits, self.homes.is_known, self.budget) as reading:
+        hashed_with = self.session.store.settings.hashed_with
+        with Reading(encoder, limits, self.homes.is_known, self.budget, hashed_with) as reading:
             for intake in reading.intakes(self.census.todo):
                 self.take(intake, reading)
                 if intake.found.path not in self.waiting:

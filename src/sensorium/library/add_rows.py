@@ -48,7 +48,7 @@ def add_rows(
     session: Session, table: Any, told: Told, *, wait: float = 0.0, on_wait: Callable[[str], None] | None = None
 ) -> AddReport:
     """Bring the library up to date with a table's rows; every few hundred are committed. Raises BadTable."""
-    from sensorium.encoders.onnx import available_cores
+    from sensorium.core.machine import available_cores
     from sensorium.store.commit import Writer
     from sensorium.store.lock import Lock
 

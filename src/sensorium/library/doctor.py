@@ -176,7 +176,7 @@ def _bundle(session: Session, space: str) -> str:
 
     bundle = Bundle.open(session.bundle_of(space))
     bundle.verify()
-    if bundle.space != space:
+    if space not in bundle.spaces:
         raise BundleDamaged(f"the bundle in {bundle.folder} is not the one that made the space {space}")
     return f"{bundle.name} {bundle.version} is kept with the library, {len(bundle.files)} files as packed"
 

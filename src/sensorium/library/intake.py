@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensorium.core.errors import Unreadable
+from sensorium.library.content_hash import content_hash
 from sensorium.library.prepared import PartRow, row_maker
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ AHEAD = 48  # files that are read while earlier ones are encoded
 AHEAD_BYTES = 64 << 20
 CHUNK = 16  # parts of one file that are held decoded at a time
 HASHED_ANYWAY = 64 << 20  # bytes: whether a reader takes a larger file is asked first
-HASHED_AT_ONCE = 1 << 18  # bytes
 
 
 @dataclass
@@ -53,24 +52,14 @@ class Intake:
     source: Source | None = None
 
 
-def content_hash(path: str, stop: Event) -> str:
-    """BLAKE2b of a file's content, 128 bits in hex: an identity, not a signature. CancelledError when told to stop."""
-    digest, buffer = hashlib.blake2b(digest_size=16), memoryview(bytearray(HASHED_AT_ONCE))
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - hot, and paths are strings here
-        while size := file.readinto(buffer):
-            if stop.is_set():
-                raise CancelledError
-            digest.update(buffer[:size])
-    return digest.hexdigest()
-
-
 class Reading:
     """Reads files ahead in worker processes, in order, never more than a bounded number of parts decoded at once."""
 
     def __init__(
-        self, encoder: OnnxEncoder, limits: Limits, is_known: Callable[[str, str], bool], budget: Budget
+        self, encoder: OnnxEncoder, limits: Limits, is_known: Callable[[str, str], bool], budget: Budget,
+        hashed_with: str,
     ) -> None:  # fmt: skip
-        self.limits, self.is_known = limits, is_known
+        self.limits, self.is_known, self.hashed_with = limits, is_known, hashed_with
         self.stop = Event()
         self.ahead = ahead(limits)
         self.workers = workers_for(encoder, budget)
@@ -135,7 +124,7 @@ class Reading:
         with open(path, "rb"):  # noqa: PTH123 - the readers' own refusal would not say whether it is for good
             intake.source = Source.from_path(path)
         if intake.found.size <= HASHED_ANYWAY or may_be_read(intake.source):
-            intake.hash = content_hash(path, self.stop)
+            intake.hash = content_hash(path, self.hashed_with, self.stop)
             intake.same = ask and self.is_known(path, intake.hash)
 
     def _read(self, intake: Intake, turn: int | None) -> None:
@@ -226,7 +215,7 @@ def workers_for(encoder: OnnxEncoder, budget: Budget) -> Workers:
 
 def ahead(limits: Limits) -> int:
     """How many files are read while earlier ones are encoded: as many as AHEAD_BYTES hold when all are pictures."""
-    return max(4, min(AHEAD, AHEAD_BYTES // (12 * limits.image_side**2)))
+    return max(4, min(AHEAD, AHEAD_BYTES // (3 * limits.image_side**2)))
 
 
 def encode_rows(encoder: Encoder, rows: list[PartRow]) -> NDArray[np.float32]:

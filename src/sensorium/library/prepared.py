@@ -71,7 +71,8 @@ def webp_of(pixels: NDArray[np.uint8]) -> bytes:
     from PIL import Image
 
     picture = Image.fromarray(pixels)
-    picture.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    # Halved, cut to a third and so on before it is resized: half the time, and nobody sees it in a small picture.
+    picture.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE), Image.Resampling.BILINEAR, reducing_gap=1.0)
     out = io.BytesIO()
     picture.save(out, "WEBP", quality=60, method=0)
     return out.getvalue()

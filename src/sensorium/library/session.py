@@ -74,12 +74,13 @@ class Session:
         made_by = self.store.settings.spaces[space].model
         if self.model is not None:
             wanted = Bundle.open(find_bundle(self.model))
-            if wanted.space != space:
+            if space not in wanted.spaces:
                 raise SpaceMismatch(
                     f"{self.store.path} was made with the model {made_by} (space {space}), not with {wanted.name} "
                     f"(space {wanted.space}): leave out --model and SENSORIUM_MODEL, or name another --library"
                 )
-        return OnnxEncoder(self._kept(space, made_by))
+        bundle = self._kept(space, made_by)
+        return OnnxEncoder(bundle, precision=bundle.spaces[space])
 
     def _kept(self, space: str, made_by: str) -> Bundle:
         """The bundle that the library keeps, or the named model, when that copy is gone and the model still the same.
@@ -91,7 +92,7 @@ class Session:
         kept = self.bundle_of(space)
         try:
             bundle = Bundle.open(kept)
-            if bundle.space == space:
+            if space in bundle.spaces:
                 return bundle
             damage = BundleDamaged(f"the bundle in {kept} is not the one that made the library: put that one back")
         except BundleDamaged as error:
@@ -100,7 +101,7 @@ class Session:
             stand_in = Bundle.open(find_bundle(self.model or made_by))
         except ModelUnknown:
             raise damage from None
-        if stand_in.space != space:
+        if space not in stand_in.spaces:
             raise damage
         self.notes.append(f"{damage}; the installed model {made_by} is the same and is used instead")
         return stand_in

@@ -16,6 +16,7 @@ from sensorium.readers.contract import Limits, Source
 from sensorium.readers.damage import DAMAGE, reason, unreadable
 from sensorium.readers.embedded import picture
 from sensorium.readers.tags import tags_of
+from sensorium.readers.unknown_codecs import no_decoder
 
 _TROUBLE = (av.error.FFmpegError, *DAMAGE)
 _SHORTEST_WINDOW = 1.0
@@ -44,7 +45,7 @@ class AudioReader:
         with unreadable("damaged sound", *_TROUBLE), opened(source) as container:
             stream = container.streams.best("audio")
             if stream is None or stream.codec_context is None:
-                raise Unreadable("no sound in it, or none that FFmpeg can decode")
+                raise Unreadable(_why_silent(container))
             attributes, preview = _attributes(container, stream), _cover(source, container, limits)
             rate = limits.audio_rate
             size, shortest = round(limits.window_seconds * rate), round(_SHORTEST_WINDOW * rate)
@@ -112,6 +113,15 @@ def _attributes(container: Any, stream: Any) -> dict[str, Any]:
     if container.duration and container.duration > 0:
         found["seconds"] = round(container.duration / av.time_base, 3)
     return found
+
+
+def _why_silent(container: Any) -> str:
+    """Why FFmpeg would play no stream of sound."""
+    streams = container.streams.audio
+    unknown = next((stream for stream in streams if stream.codec_context is None), None)
+    if unknown is not None:
+        return f"no sound could be decoded: {no_decoder(container, unknown)}"
+    return "damaged sound: its header says too little to decode it" if streams else "no sound in it"
 
 
 def _cover(source: Source, container: Any, limits: Limits) -> NDArray[np.uint8] | None:

@@ -45,7 +45,10 @@ def _to_rgb(picture: Image.Image) -> Image.Image:
         return Image.fromarray(_stretched(np.asarray(picture), whole_range=picture.format == "PPM")).convert("RGB")
     if picture.mode == "CMYK":
         return _from_inks(picture)
-    rgb = _over_white(picture) if picture.has_transparency_data else picture.convert("RGB")
+    if picture.has_transparency_data:
+        rgb = _over_white(picture)
+    else:
+        rgb = picture if picture.mode == "RGB" else picture.convert("RGB")  # which would copy it
     return _through_profile(rgb, picture.info.get("icc_profile")) or rgb
 
 

@@ -42,6 +42,8 @@ def reason(error: Exception) -> str:
     # what Python says of these means nothing to those who do not program
     if isinstance(error, (struct.error, EOFError)):
         return "it ends too early"
+    if isinstance(error, UnicodeDecodeError):
+        return "some of its characters do not exist, or are in another encoding than it says"
     said = getattr(error, "strerror", None) or str(error)
     if _CHECKSUM.search(said):
         return "its checksum is wrong"

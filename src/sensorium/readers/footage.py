@@ -10,6 +10,7 @@ import av
 from av.format import Flags
 
 from sensorium.readers.damage import reason
+from sensorium.readers.unknown_codecs import no_decoder
 
 DAMAGED = (av.error.FFmpegError, ValueError, OSError)
 _MOST_ERRORS = 16
@@ -73,6 +74,23 @@ def best_of(container: Any, kind: str) -> Any | None:
     return found if found is not None and found.codec_context is not None else None
 
 
+def films_in(container: Any) -> list[Any]:
+    """The streams of pictures that move, decodable or not: the picture of a cover is none."""
+    return [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
+
+
+def why_unseen(container: Any, decoder: Decoder | None, tally: Tally) -> str:
+    """Why nothing of a film was seen, once all of its packets have passed."""
+    if decoder is None:
+        films = films_in(container)
+        return no_decoder(container, films[0]) if films else "there is no film in it"
+    if decoder.trouble:
+        return decoder.trouble
+    if not tally.count:
+        return "no frame is found in it"
+    return "none of its frames is whole" if tally.hidden < tally.count else "its edit list leaves all of its frames out"
+
+
 def packets_of(container: Any, streams: Iterable[Any]) -> Iterator[Any]:
     """The packets of the streams, as they stand in the file; what is damaged between them is left out."""
     chosen = list(streams)
@@ -84,6 +102,20 @@ def packets_of(container: Any, streams: Iterable[Any]) -> Iterator[Any]:
             raise
         except DAMAGED:
             continue
+
+
+class Tally:
+    """Packets as they pass by: how many, and how many that the file itself says are not to be shown."""
+
+    def __init__(self, packets: Iterator[Any]) -> None:
+        self._packets = packets
+        self.count = self.hidden = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for packet in self._packets:
+            self.count += 1
+            self.hidden += packet.is_discard
+            yield packet
 
 
 class Decoder:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from sensorium.core.errors import Unreadable
 from sensorium.readers.contract import Source
+from sensorium.readers.pdf_locks import forget_errors, why_closed
 
 # PDFium keeps global state: one call at a time in a process. Entered again where a callback of PDFium collects garbage.
 LOCK = RLock()
@@ -134,14 +135,11 @@ class _Counted(io.RawIOBase):
 
 @contextmanager
 def _opened(stream: _Counted) -> Iterator[Any]:
+    forget_errors()
     try:
         pdf = pdfium.PdfDocument(stream)
     except pdfium.PdfiumError as error:
-        if error.err_code == raw.FPDF_ERR_PASSWORD:
-            raise Unreadable("a PDF that is locked with a password: remove the password") from error
-        if error.err_code == raw.FPDF_ERR_SECURITY:
-            raise Unreadable("a PDF that is protected in a way that is not known: print it to a new PDF") from error
-        raise Unreadable("a damaged PDF, or one without pages") from error
+        raise Unreadable(why_closed(error.err_code, stream)) from error
     with _closing(pdf):
         yield pdf
 

@@ -31,7 +31,9 @@ _COMMENT = re.compile(r"<!--(.*?)-->", re.DOTALL)
 _ENCODING = re.compile(rb"<\?xml[^>]*?\sencoding\s*=\s*[\"']([\w.:-]{1,40})[\"']")
 _WIDE = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"\0<", b"<\0")
 _SINGLE_BYTE = re.compile(r"iso8859|cp125|latin|ascii|mac")
-_AMPERSAND = re.compile(r"(<!\[CDATA\[.*?(?:\]\]>|\Z))|&(?:(\w{1,32});|(?!#?\w{1,32};))", re.DOTALL)
+_AMPERSAND = re.compile(
+    r"(<!\[CDATA\[.*?(?:\]\]>|\Z))|&(?:#(x[0-9A-Fa-f]{1,32}|[0-9]{1,32});|(\w{1,32});|(?!#?\w{1,32};))", re.DOTALL
+)
 _FORBIDDEN = dict.fromkeys((*(c for c in range(32) if c not in (9, 10, 13)), 0xFFFE, 0xFFFF), " ")
 _PREDEFINED = frozenset({"amp", "lt", "gt", "quot", "apos"})
 _DEFINED = re.compile(r"<!ENTITY\s+([\w.-]+)\s")
@@ -168,19 +170,29 @@ def _parser(*, recover: bool) -> etree.XMLParser:
 
 
 def _mended(text: str) -> str:
-    """Bare ampersands, HTML's names of letters and unfinished CDATA, as the document's author meant them."""
+    """Bare ampersands, HTML's names of letters and unfinished CDATA, as the document's author meant them.
+
+    Characters that no XML may have become spaces, also where they are only referred to by their number.
+    """
     defined = _PREDEFINED | frozenset(_DEFINED.findall(text[:200_000]))
 
     def mend(found: re.Match[str]) -> str:
-        kept, name = found[1], found[2]
+        kept, number, name = found.groups()
         if kept:
             return kept if kept.endswith("]]>") else kept + "]]>"
+        if number:
+            return found[0] if _is_character(int(number.lstrip("x"), 16 if number[0] == "x" else 10)) else " "
         if name is None:
             return "&amp;"
         letters = html5.get(name + ";")
         return found[0] if name in defined or letters is None else "".join(f"&#{ord(c)};" for c in letters)
 
     return _AMPERSAND.sub(mend, text.translate(_FORBIDDEN))
+
+
+def _is_character(code: int) -> bool:
+    """Whether XML 1.0 allows it (2.2, Char)."""
+    return code in (9, 10, 13) or 0x20 <= code < 0xD800 or 0xE000 <= code < 0xFFFE or 0x10000 <= code < 0x110000
 
 
 def local(element: etree._Element) -> str:

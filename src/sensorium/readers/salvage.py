@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
@@ -39,6 +40,23 @@ def by_another(source: Source, media_type: str, limits: Limits, error: Unreadabl
         except Unreadable as again:
             error = error or again
     raise error or Unreadable(f"cannot be decoded as {called(media_type)}")
+
+
+def instead_of_moving(source: Source, media_type: str, limits: Limits, error: Unreadable) -> Part:
+    """The part of an animated picture of which no frame is shown because of `error`: the still picture in it.
+
+    That is what viewers show that know no animations, and need not be one of the frames. Raises as `by_another`.
+    """
+    from sensorium.readers.image import decoded, opened_by_pillow
+
+    try:
+        with unreadable("no still picture", Image.DecompressionBombError), source.open() as stream:
+            part = decoded(opened_by_pillow(stream, media_type), limits)
+    except Refused:
+        raise
+    except Unreadable:  # of what can be seen of it in another way, `error` says what is wrong
+        return by_another(source, media_type, limits, error)
+    return replace(part, attributes={**part.attributes, "damaged": error.why})
 
 
 def seen(rgb: Image.Image, why: str) -> Image.Image:

@@ -12,7 +12,7 @@ from sensorium.core.errors import Unreadable
 from sensorium.core.types import Part
 from sensorium.readers.contract import Limits, Source
 from sensorium.readers.damage import unreadable
-from sensorium.readers.delimited import lines_in, rows_in
+from sensorium.readers.delimited import LONGEST_LINE, lines_in, rows_in
 from sensorium.readers.sniff import sniff
 from sensorium.readers.table_rows import Table, row_parts, sentence, tidy
 
@@ -101,7 +101,7 @@ def _json_lines(stream: BinaryIO, limits: Limits) -> Iterator[Part]:
                 yield held
             held, said = replace(part, attributes=said), {}
     if held is None:
-        raise Unreadable("none of its lines is JSON" if records.broken else "nothing but blank lines in it")
+        raise Unreadable(records.trouble)
     broken = {"broken": records.broken} if records.broken else {}
     yield replace(held, attributes={**held.attributes, **broken})
 
@@ -109,12 +109,25 @@ def _json_lines(stream: BinaryIO, limits: Limits) -> Iterator[Part]:
 class JsonRecords:
     """The records of JSON lines, as (line, pairs of names and values); blank lines do not count.
 
-    `seen` is the number of lines so far, `broken` of those that are no JSON.
+    `seen` is the number of lines so far, `broken` of those that cannot be read.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._lines = (line for line in lines_in(stream) if line.strip())
-        self.seen = self.broken = 0
+        self.seen = self.broken = self._cut = self._deep = 0
+
+    @property
+    def trouble(self) -> str:
+        """Why the lines so far say nothing, where none does."""
+        if self._cut and self._cut == self.broken:
+            return f"every line in it is longer than the {LONGEST_LINE} characters that are read of one"
+        if self._deep and self._deep == self.broken:
+            return "every line in it holds lists or objects within each other deeper than is read"
+        if self._cut or self._deep:
+            return "none of its lines is JSON of a length and depth that is read"
+        if self.broken:
+            return "none of its lines is JSON"
+        return "nothing but empty records in it" if self.seen else "nothing but blank lines in it"
 
     def __iter__(self) -> Iterator[tuple[int, list[tuple[str, str]]]]:
         return self
@@ -124,8 +137,10 @@ class JsonRecords:
             self.seen += 1
             try:
                 return self.seen, list(pairs_of(json.loads(line)))
-            except (ValueError, RecursionError):
+            except (ValueError, RecursionError) as error:
                 self.broken += 1
+                self._cut += len(line) >= LONGEST_LINE
+                self._deep += isinstance(error, RecursionError)
         raise StopIteration
 
 

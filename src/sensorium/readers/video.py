@@ -20,7 +20,7 @@ from sensorium.readers.audio import opened
 from sensorium.readers.contract import Limits, Source
 from sensorium.readers.damage import unreadable
 from sensorium.readers.dates import iso_date
-from sensorium.readers.footage import Clock, Decoder, best_of, packets_of
+from sensorium.readers.footage import Clock, Decoder, Tally, best_of, films_in, packets_of, why_unseen
 from sensorium.readers.frames import Developer
 from sensorium.readers.moving import Animation
 from sensorium.readers.pixels import Refused, check_size
@@ -59,6 +59,7 @@ class VideoReader:
         and text have the picture of their moment as `preview`.
         The first part is a picture, where there is one, and carries `seconds`, `width` and `height` (upright), `fps`,
         `codec`, and where the film says so title, artist, author, genre, date, taken, latitude, longitude, language.
+        Of an animated picture whose frames cannot be decoded it is the still one in it, with the reason as `damaged`.
         Raises `Unreadable` when neither picture nor sound can be decoded.
         """
         media_type = sniff(source)
@@ -74,13 +75,13 @@ def _film(source: Source, limits: Limits) -> Iterator[Part]:
         reel = Reel(decoder, _developer(stream, limits), clock) if decoder else None
         track = Soundtrack(other, limits.audio_rate)
         telling = _Telling(track, Passages(limits.passage_characters, beside(source)), limits)
-        glances = reel.glances(_unlocked(packets_of(container, [stream]))) if reel else iter(())
+        tally = Tally(_unlocked(packets_of(container, [stream])) if reel else iter(()))
+        glances = reel.glances(iter(tally)) if reel else iter(())
         about = _attributes(container, stream)
         with closing(telling.parts(_pieces(glances, clock))) as parts:
             yield from _first_with(about, reel, parts)
         if not telling.count:
-            why = decoder.trouble if decoder and decoder.trouble else "FFmpeg has no decoder for it"
-            raise Unreadable(f"no picture could be decoded: {why}")
+            raise Unreadable(f"no picture could be decoded: {why_unseen(container, decoder, tally)}")
 
 
 def _animation(source: Source, media_type: str, limits: Limits) -> Iterator[Part]:
@@ -103,9 +104,9 @@ def _rescued(source: Source, media_type: str, limits: Limits, error: Unreadable)
     try:
         first = next(parts)
     except Unreadable:
-        from sensorium.readers.salvage import by_another
+        from sensorium.readers.salvage import instead_of_moving
 
-        yield by_another(source, STILL[media_type], limits, error)
+        yield instead_of_moving(source, STILL[media_type], limits, error)
         return
     yield first
     yield from parts
@@ -215,8 +216,7 @@ def _place(start: float, end: float) -> Place:
 
 def _pictures_of(container: Any) -> Any | None:
     """The stream of the film; None when there is none that can be decoded. A cover picture is none."""
-    streams = [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
-    known = [s for s in streams if s.codec_context is not None]
+    known = [s for s in films_in(container) if s.codec_context is not None]
     best = best_of(container, "video")
     return best if best in known else next(iter(known), None)
 

@@ -8,6 +8,7 @@ read) or `error` (nothing can: the model fails).
 
 from __future__ import annotations
 
+import gc
 import os
 import queue
 import signal
@@ -45,9 +46,18 @@ def main() -> None:
     refuse_connections()
     waiting: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_listen, args=(jobs, waiting), daemon=True).start()
+    _get_ready()
     with suppress(queue.Empty, BrokenPipeError):
         while True:
             _answer(waiting.get(timeout=IDLE_SECONDS), answers)
+
+
+def _get_ready() -> None:
+    """What most files need is imported before the first comes, and no longer looked through for garbage."""
+    from sensorium.readers import image, text  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
 
 
 def _pipes() -> tuple[BinaryIO, BinaryIO]:

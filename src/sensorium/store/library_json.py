@@ -12,7 +12,7 @@ from typing import Any
 from sensorium.core.errors import LibraryDamaged, LibraryMissing, LibraryTooNew
 from sensorium.store.durable import write_json
 
-FORMAT = 1
+FORMAT = 2
 NAME = "library.json"
 
 
@@ -27,12 +27,17 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class LibrarySettings:
-    """What `library.json` says. `high_id` and `high_part` are ids below which none may be given out again."""
+    """What `library.json` says.
+
+    `high_id` and `high_part` are ids below which none may be given out again, `hashed_with` what makes the hashes of
+    its files.
+    """
 
     format: int = FORMAT
     created_at: float = field(default_factory=time.time)
     high_id: int = 0
     high_part: int = 0
+    hashed_with: str = "blake3"
     default_space: str | None = None
     spaces: Mapping[str, Space] = field(default_factory=dict)
 

@@ -12,8 +12,14 @@ from sensorium.store.lock import Lock
 
 Step = Callable[[Path], None]
 
+
+def _name_the_hash(library: Path) -> None:
+    """Format 2 says what its files are hashed with; before, it was always this."""
+    write_json(library / NAME, {"hashed_with": "blake2b", **raw_settings(library)})
+
+
 # STEPS[n] makes a library of format n + 1 from one of format n. A step may be killed and run again from its start.
-STEPS: dict[int, Step] = {}
+STEPS: dict[int, Step] = {1: _name_the_hash}
 
 
 def migrate(library: Path, *, steps: Mapping[int, Step] = STEPS, target: int = FORMAT, wait: float = 60.0) -> bool:

@@ -85,10 +85,12 @@ def labelled(root: Path, name: str, split: str, only: str | None = None) -> tupl
     return [folder / r["file"] for r in rows], [r["label"].replace("_", " ") for r in rows]
 
 
-def examine(bundle: Path, root: Path, split: str = "test") -> dict[str, Any]:
-    """All figures of a bundle: flickr8k, names of sounds and of pictures."""
-    encoder = OnnxEncoder(Bundle.open(bundle))
-    figures: dict[str, Any] = {"space": encoder.space, "split": split, "flickr8k": flickr(encoder, root, split)}
+def examine(bundle: Path, root: Path, split: str = "test", precision: str = "int8") -> dict[str, Any]:
+    """All figures of a bundle at a precision: flickr8k, names of sounds and of pictures."""
+    encoder = OnnxEncoder(Bundle.open(bundle), precision=precision)
+    figures: dict[str, Any] = {
+        "space": encoder.space, "split": split, "precision": precision, "flickr8k": flickr(encoder, root, split),
+    }  # fmt: skip
     if split == "test":
         figures["sounds"] = {
             "esc10": naming(encoder, *labelled(root, "esc50", split, "esc10"), SOUND_PROMPT),

@@ -1,4 +1,4 @@
-"""From trained towers to a bundle: ONNX with float16 weights, preprocessing as data, calibration, a card."""
+"""From trained towers to a bundle: ONNX with weights in 8 bits, preprocessing as data, calibration, a card."""
 
 from __future__ import annotations
 
@@ -12,47 +12,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from sensorium.encoders.convert.weights import shrink
 from sensorium.train.hearing import FRONT_END
 from sensorium.train.networks import AudioTower, ImageTower, TextTower
-
-SMALL = 1024  # tensors of fewer values stay float32: norms and biases weigh nothing and are the first to suffer
-
 
 Axes = Mapping[str, dict[int, str]]
 
 
 def to_onnx(tower: torch.nn.Module, inputs: Mapping[str, torch.Tensor], axes: Axes, out: Path) -> None:
-    """Write a tower with the output `vectors`; weights as float16, cast back by the graph itself."""
+    """Write a tower with the output `vectors`; its large weights in 8 bits."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the TorchScript exporter is deprecated, and gives the plainest graph
         torch.onnx.export(
             tower.eval().float(), tuple(inputs.values()), str(out), input_names=list(inputs),
             output_names=["vectors"], dynamic_axes={**axes, "vectors": {0: "n"}}, opset_version=17, dynamo=False,
         )  # fmt: skip
-    halve(out)
-
-
-def halve(path: Path) -> None:
-    """Store the large weights of an ONNX file as float16, each behind a Cast to float32."""
-    import onnx
-    from onnx import helper, numpy_helper
-
-    model = onnx.load(str(path))
-    graph, casts = model.graph, []
-    for tensor in list(graph.initializer):
-        array = numpy_helper.to_array(tensor)
-        if array.dtype != np.float32 or array.size < SMALL:
-            continue
-        name = tensor.name
-        half = numpy_helper.from_array(array.astype(np.float16), f"{name}.half")
-        graph.initializer.remove(tensor)
-        graph.initializer.append(half)
-        casts.append(helper.make_node("Cast", [half.name], [name], to=onnx.TensorProto.FLOAT))
-    nodes = list(graph.node)
-    del graph.node[:]
-    graph.node.extend([*casts, *nodes])
-    onnx.checker.check_model(model)
-    onnx.save(model, str(path))
+    shrink(out)
 
 
 def unrelated(a: NDArray[np.float32], b: NDArray[np.float32], seed: int = 0) -> dict[str, float]:

@@ -186,6 +186,7 @@ class Run:
     def examine(self) -> None:
         """Figures on the held-out files, as JSON."""
         figures = {split: examine(self.work / "bundle", self.root, split) for split in ("dev", "test")}
+        figures["test_float32"] = examine(self.work / "bundle", self.root, "test", "float32")
         (self.work / "figures.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 

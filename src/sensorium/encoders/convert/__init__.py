@@ -1,0 +1,1 @@
+"""Making bundles: quantising towers, and (with the extra `convert`) towers of other libraries."""
