@@ -35,7 +35,9 @@ Settings = TextSettings | ImageSettings | AudioSettings
 _SETTINGS: dict[Modality, type[Any]] = {"text": TextSettings, "image": ImageSettings, "audio": AudioSettings}
 # An 8-bit form whose vectors agree with the tower's own by less is not used, or makes a space of its own.
 GOOD_COSINE, GOOD_OVERLAP, SAME_SPACE_COSINE = 0.99, 0.95, 0.999
-_INPUTS: dict[Modality, int] = {"text": 2, "image": 1, "audio": 1}
+_INPUTS: dict[Modality, tuple[int, ...]] = {"text": (1, 2), "image": (1,), "audio": (1,)}
+# Settings that came later: a description without them means their defaults.
+_LATER = {"pad_id", "pad_to", "beyond", "scale", "norm", "level", "fill"}
 
 
 class Calibration(NamedTuple):
@@ -244,8 +246,8 @@ def _tower(modality: Modality, value: Mapping[str, Any]) -> Tower:
     if modality not in MODALITIES:
         raise ValueError(f"there are no towers for {modality!r}")
     inputs = tuple(_as(list, value["inputs"], "inputs"))
-    if len(inputs) != _INPUTS[modality]:
-        raise ValueError(f"the {modality} tower must have {_INPUTS[modality]} inputs, not {len(inputs)}")
+    if len(inputs) not in _INPUTS[modality]:
+        raise ValueError(f"the {modality} tower must have {_INPUTS[modality][-1]} inputs, not {len(inputs)}")
     form = value.get("int8")
     int8 = EightBits(_as(str, form["file"], "file"), float(form["cosine"]), float(form["overlap"])) if form else None
     return Tower(modality, _as(str, value["file"], "file"), inputs, _settings(modality, value), int8)
@@ -256,11 +258,13 @@ def _settings(modality: Modality, value: Mapping[str, Any]) -> Settings:
     kind = _SETTINGS[modality]
     defaults = {field.name: field.default for field in fields(kind)}
     said = {name: v for name, v in value.items() if name not in ("file", "inputs", "int8")}
-    if wrong := sorted(set(said) ^ set(defaults)):
+    if wrong := sorted((set(said) ^ set(defaults)) - (_LATER - set(said))):
         raise ValueError(f"the {modality} tower's settings are not those of format {FORMAT}: {', '.join(wrong)}")
     given: dict[str, Any] = {}
     for name, default in defaults.items():
-        if isinstance(default, tuple):
+        if name not in said:
+            given[name] = default
+        elif isinstance(default, tuple):
             given[name] = tuple(float(number) for number in _as(list, said[name], name))
         elif isinstance(default, float):
             given[name] = float(said[name])

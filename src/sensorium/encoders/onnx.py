@@ -203,14 +203,14 @@ def _padded(tower: Tower, tokens: Prepared) -> int:
     """How long a text is made; 0 for all else."""
     if not isinstance(tower.settings, TextSettings):
         return 0
-    return min(-(-len(tokens) // LENGTH_STEP) * LENGTH_STEP, tower.settings.max_tokens)
+    return tower.settings.pad_to or min(-(-len(tokens) // LENGTH_STEP) * LENGTH_STEP, tower.settings.max_tokens)
 
 
 def inputs_of(tower: Tower, prepared: list[Prepared]) -> tuple[Prepared, ...]:
     """What the tower takes of the rows of a run."""
     match tower.settings:
-        case TextSettings():
-            return pad(prepared, _padded(tower, prepared[0]))
+        case TextSettings() as settings:
+            return pad(prepared, _padded(tower, prepared[0]), settings.pad_id)[: len(tower.inputs)]
         case ImageSettings() as settings:
             return (normalized(prepared, settings),)
         case _:

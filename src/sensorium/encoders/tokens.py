@@ -17,14 +17,25 @@ LONGEST_TOKEN = 64
 
 @dataclass(frozen=True, slots=True)
 class TextSettings:
-    """The preprocessing of a text tower: its tokenizer's file, and how many tokens it reads (special ones included)."""
+    """The preprocessing of a text tower: its tokenizer's file, and how many tokens it reads (special ones included).
+
+    `pad_id` stands where a text is filled up: to `pad_to` tokens, or to the next multiple of 8 when that is 0. What is
+    `beyond` the tokens it reads is `cut`, or read in further windows (`window`), whose unit vectors are averaged.
+    """
 
     tokenizer: str = "tokenizer.json"
     max_tokens: int = 64
+    pad_id: int = 0
+    pad_to: int = 0
+    beyond: str = "cut"
 
     def __post_init__(self) -> None:
         if self.max_tokens < 4:
             raise ValueError("max_tokens must be 4 or more")
+        if self.pad_to not in (0, self.max_tokens) or self.pad_id < 0:
+            raise ValueError("pad_to must be 0 or max_tokens, pad_id not below 0")
+        if self.beyond not in ("cut", "window"):
+            raise ValueError(f"beyond must be cut or window, not {self.beyond!r}")
 
 
 class TextTokens:
@@ -58,9 +69,9 @@ class TextTokens:
         return np.array(ids, dtype=np.int64)
 
 
-def pad(rows: list[NDArray[np.int64]], length: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Token ids of several texts as (ids, mask), both int64 (n, length): padded with 0 where mask is 0."""
-    ids = np.zeros((len(rows), length), dtype=np.int64)
+def pad(rows: list[NDArray[np.int64]], length: int, pad_id: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Token ids of several texts as (ids, mask), both int64 (n, length): padded with `pad_id` where mask is 0."""
+    ids = np.full((len(rows), length), pad_id, dtype=np.int64)
     mask = np.zeros((len(rows), length), dtype=np.int64)
     for row, tokens in enumerate(rows):
         ids[row, : len(tokens)] = tokens
