@@ -160,7 +160,7 @@ def drop(*keys):
         (set_in("towers", to={}), "there must be a tower"),
         (set_in("towers", to=[]), "cannot be understood"),
         (set_in("towers", "smell", to={}), "no towers for 'smell'"),
-        (set_in("towers", "text", "inputs", to=["ids"]), "must have 2 inputs, not 1"),
+        (set_in("towers", "text", "inputs", to=["ids", "mask", "more"]), "must have 2 inputs, not 3"),
         (set_in("towers", "text", "inputs", to="ids"), "inputs must be list"),
         (set_in("towers", "text", "max_tokens", to=2.5), "max_tokens must be int"),
         (set_in("towers", "text", "max_tokens", to=1), "max_tokens must be 4 or more"),
