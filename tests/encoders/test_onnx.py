@@ -17,7 +17,8 @@ from sensorium.core.errors import BadQuery, BundleDamaged
 from sensorium.core.machine import available_cores
 from sensorium.core.types import Audio, Part
 from sensorium.encoders.bundle import Bundle, write_bundle
-from sensorium.encoders.onnx import OnnxEncoder, session_options
+from sensorium.encoders.onnx import OnnxEncoder
+from sensorium.encoders.sessions import session_options
 from sensorium.encoders.sound import log_mel
 from sensorium.testing.bundles import tiny_bundle
 

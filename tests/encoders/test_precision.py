@@ -12,6 +12,7 @@ from small_towers import GOOD, SIDE, add_form, conv_tower, count_of_tokens, desc
 from sensorium.core.errors import BundleDamaged
 from sensorium.core.types import Part
 from sensorium.encoders import onnx as module
+from sensorium.encoders import sessions
 from sensorium.encoders.bundle import Bundle, EightBits, write_bundle
 from sensorium.encoders.convert.quantize import cosines, quantize
 from sensorium.encoders.onnx import BATCH, OnnxEncoder
@@ -189,8 +190,8 @@ def test_what_a_true_form_leaves_to_the_tower_is_what_it_would_have_got_wrong(re
 def threads_of_runs(monkeypatch):
     """How many threads each session was made for."""
     made: list[int] = []
-    options = module.session_options
-    monkeypatch.setattr(module, "session_options", lambda threads: made.append(threads) or options(threads))
+    options = sessions.session_options
+    monkeypatch.setattr(sessions, "session_options", lambda threads: made.append(threads) or options(threads))
     return made
 
 

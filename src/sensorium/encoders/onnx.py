@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime as ort
-from onnxruntime.capi import onnxruntime_pybind11_state as faults
 
 from sensorium.core.machine import available_cores, fast_int8
 from sensorium.encoders.bundle import Bundle, Tower
 from sensorium.encoders.pixels import ImageSettings, normalized
 from sensorium.encoders.preparer import Preparer, blame
+from sensorium.encoders.sessions import FAULTS, GPU, OUTPUT, Sessions, providers
 from sensorium.encoders.tokens import TextSettings, pad
 
 if TYPE_CHECKING:
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
     from sensorium.core.types import Modality, Part
     from sensorium.encoders.encoder import Prepared, Wanted
 
-OUTPUT = "vectors"
 # A second output of some 8-bit forms: how far a row reaches, 1 being the end of its scales. A row at the end is
 # clipped, and the tower itself encodes it.
 REACH, CLIPPED = "reach", 0.999
@@ -35,11 +32,6 @@ BATCH: dict[Modality, int] = {"text": 16, "image": 8, "audio": 8}
 # A text is padded to the next multiple, whatever its batch-mates, so that its vector cannot depend on them.
 LENGTH_STEP = 8
 
-_FAULTS = (
-    faults.EPFail, faults.Fail, faults.InvalidArgument, faults.InvalidGraph, faults.InvalidProtobuf, faults.ModelLoaded,
-    faults.NoModel, faults.NoSuchFile, faults.NotImplemented, faults.RuntimeException, RuntimeError,
-)  # fmt: skip
-
 
 class OnnxEncoder:
     """An `Encoder` made of a bundle. Safe to use from several threads at once."""
@@ -47,17 +39,16 @@ class OnnxEncoder:
     def __init__(self, bundle: Bundle, threads: int | None = None, precision: str = "auto") -> None:
         """Nothing is loaded yet. `threads` a run may use: all cores that this process has, unless said.
 
-        `precision`: `float32`, `int8` (for towers with a good 8-bit form), or `auto`: `int8` where this machine is
-        faster with whole numbers. Raises ValueError for any other.
+        `precision`: `float32`, `int8` (for towers with a good 8-bit form), or `auto`: `int8` where there is no GPU and
+        the machine is faster with whole numbers. Raises ValueError for any other.
         """
         if precision not in PRECISIONS:
             raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
         self.bundle = bundle
-        self.precision = precision if precision != "auto" else "int8" if fast_int8() else "float32"
+        self.precision = precision if precision != "auto" else _best_precision()
         self.preparer = Preparer(bundle)
         self.threads = threads or available_cores()
-        self._sessions: dict[tuple[str, int], ort.InferenceSession] = {}  # by file and threads
-        self._lock = Lock()
+        self._sessions = Sessions(bundle)
 
     @property
     def space(self) -> str:
@@ -77,7 +68,7 @@ class OnnxEncoder:
     @property
     def loaded(self) -> tuple[Modality, ...]:
         """The modalities whose towers are in memory."""
-        files = {file for file, _ in tuple(self._sessions)}
+        files = self._sessions.files
         return tuple(m for m, tower in self.bundle.towers.items() if not files.isdisjoint(tower.files))
 
     def limits(self) -> Wanted:
@@ -88,9 +79,13 @@ class OnnxEncoder:
         """Load towers before they are needed. Raises BadQuery for a modality without a tower, and BundleDamaged."""
         for modality in modalities:
             tower = self.preparer.tower(modality)
-            self._session(tower, self._form(tower), self.threads)
+            self._sessions.get(tower, self._form(tower), self.threads)
             if modality == "text":
                 self.preparer.tokenizer(tower)
+
+    def unload(self) -> None:
+        """Let go of all towers; what is used again is loaded again. Ten minutes of nobody using one do the same."""
+        self._sessions.let_go()
 
     def prepare(self, part: Part) -> Prepared:
         """The part as its tower sees it: token ids, pixels or log-mel. Thread-safe. Raises as `Preparer.prepare`."""
@@ -117,7 +112,7 @@ class OnnxEncoder:
         clipped: list[int] = []
         # Products of few short rows do not fill two cores: runs side by side, a core each, take 0.8 of the time.
         beside = tower.modality == "text" and len(runs) >= self.threads > 1
-        session = self._session(tower, file, 1 if beside else self.threads)
+        session = self._sessions.get(tower, file, 1 if beside else self.threads)
         there = {output.name for output in session.get_outputs()}
         outputs = [name for name in (OUTPUT, REACH) if name in there]
         vectors = np.empty((len(prepared), self.dimension), dtype=np.float32)
@@ -127,7 +122,7 @@ class OnnxEncoder:
             try:
                 found = session.run(outputs, dict(zip(tower.inputs, inputs, strict=True)))
                 vectors[rows] = found[0]
-            except (*_FAULTS, ValueError) as error:
+            except (*FAULTS, ValueError) as error:
                 blame(self.bundle, file, "fails", error)
             for reaches in found[1:]:
                 clipped.extend(row for row, reach in zip(rows, reaches, strict=True) if reach >= CLIPPED)
@@ -153,41 +148,9 @@ class OnnxEncoder:
     def _side_by_side(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self.threads, thread_name_prefix="encode")
 
-    def _session(self, tower: Tower, file: str, threads: int) -> ort.InferenceSession:
-        key = (file, threads)
-        if key not in self._sessions:
-            with self._lock:
-                if key not in self._sessions:
-                    self._sessions[key] = self._opened(tower, file, threads)
-        return self._sessions[key]
 
-    def _opened(self, tower: Tower, file: str, threads: int) -> ort.InferenceSession:
-        path = self.bundle.checked(file)
-        try:
-            session = ort.InferenceSession(path, session_options(threads), providers=["CPUExecutionProvider"])
-        except _FAULTS as error:
-            blame(self.bundle, file, f"cannot be loaded by ONNX Runtime {ort.__version__}", error)
-        inputs, outputs = sorted(i.name for i in session.get_inputs()), {o.name: o for o in session.get_outputs()}
-        if inputs != sorted(tower.inputs):
-            described = ", ".join(sorted(tower.inputs))
-            blame(self.bundle, file, f"takes {', '.join(inputs)}, but is described with {described}")
-        width = outputs[OUTPUT].shape[-1] if OUTPUT in outputs and outputs[OUTPUT].shape else None
-        if width is None or (isinstance(width, int) and width != self.dimension):
-            blame(self.bundle, file, f"has no output {OUTPUT!r} of {self.dimension} numbers")
-        return session
-
-
-def session_options(threads: int) -> ort.SessionOptions:
-    """How towers run: on `threads` threads that sleep when idle, one operator after the other, always alike."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    # Spinning threads would take the cores from the threads that decode the next pictures.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.use_deterministic_compute = True
-    options.log_severity_level = 4  # what fails is raised; warnings about a graph are its maker's
-    return options
+def _best_precision() -> str:
+    return "int8" if fast_int8() and GPU not in providers() else "float32"
 
 
 def _runs(tower: Tower, prepared: Sequence[Prepared]) -> Iterator[list[int]]:
