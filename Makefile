@@ -1,4 +1,4 @@
-# Six verbs: setup demo test lint bench fuzz. Each sets up what it needs; a machine needs Python 3.11 or newer and a package index.
+# Seven verbs: setup demo test lint bench parity fuzz. Each sets up what it needs; a machine needs Python 3.11 or newer and a package index.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
@@ -7,7 +7,7 @@ TOOLS := .venv/.tools
 DIR ?=
 export DIR
 
-.PHONY: setup demo test lint bench fuzz
+.PHONY: setup demo test lint bench parity fuzz
 
 setup: $(READY)
 
@@ -42,6 +42,10 @@ lint: $(TOOLS)
 
 bench: $(TOOLS)
 	@set -e; for script in $$(grep -l __main__ benchmarks/*.py); do echo "$$script"; $(BIN)/python "$$script"; done
+
+# converted models of true sizes against transformers; takes some minutes and 8 GB of memory
+parity: $(TOOLS)
+	SENSORIUM_SLOW=1 $(BIN)/python -m pytest tests/encoders/convert
 
 # ten minutes a reader, or FUZZ_SECONDS; READER=html for one of them. All of them: the long files are read first.
 fuzz: $(TOOLS)

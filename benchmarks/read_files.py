@@ -142,14 +142,14 @@ def write_pages(folder: Path, pages: int, sentences: int) -> None:
         (folder / f"{number}.html").write_text(page, encoding="utf-8")
 
 
-def composed(folder: Path) -> None:
-    """What is not there yet."""
+def composed(folder: Path, *names: str) -> None:
+    """What is not there yet, of all or of some of the folders."""
     makers = {
         "films": write_films, "sounds": write_sounds, "photos": write_photos,
         **{f"pages-{name}": lambda to, name=name: write_pages(to, PAGES[name], SENTENCES[name]) for name in PAGES},
     }  # fmt: skip
     for name, maker in makers.items():
-        if not (folder / name).is_dir():
+        if name in (names or makers) and not (folder / name).is_dir():
             partial = folder / f"{name}.partial"
             partial.mkdir(parents=True, exist_ok=True)
             maker(partial)

@@ -8,7 +8,17 @@ import pytest
 @pytest.fixture(autouse=True)
 def own_home(tmp_path_factory, monkeypatch):
     """A home folder without libraries, and no setting of the person who runs the tests."""
-    for name in ("SENSORIUM_LIBRARY", "SENSORIUM_MODEL", "NO_COLOR", "FORCE_COLOR", "TMUX", "STY"):
+    for name in (
+        "SENSORIUM_LIBRARY",
+        "SENSORIUM_MODEL",
+        "SENSORIUM_MODELS",
+        "HF_ENDPOINT",
+        "HF_HUB_OFFLINE",
+        "NO_COLOR",
+        "FORCE_COLOR",
+        "TMUX",
+        "STY",
+    ):
         monkeypatch.delenv(name, raising=False)
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))

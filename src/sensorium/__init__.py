@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sensorium.core.types import Neighbors as Neighbors
     from sensorium.core.types import Part as Part
     from sensorium.core.types import Place as Place
+    from sensorium.core.types import ReindexReport as ReindexReport
     from sensorium.core.types import Skipped as Skipped
     from sensorium.core.types import Status as Status
     from sensorium.library.library import Library as Library
@@ -26,13 +27,13 @@ __version__ = "0.1.0"
 _HOMES = {
     "AddReport": "core.types", "File": "library.query", "Hit": "core.types", "Item": "core.types",
     "Library": "library.library", "Like": "library.query", "Neighbors": "core.types", "Part": "core.types",
-    "Place": "core.types", "SensoriumError": "core.errors", "Skipped": "core.types", "Status": "core.types",
-    "Text": "library.query", "Vector": "library.query",
+    "Place": "core.types", "ReindexReport": "core.types", "SensoriumError": "core.errors", "Skipped": "core.types",
+    "Status": "core.types", "Text": "library.query", "Vector": "library.query",
 }  # fmt: skip
 
 __all__ = [
-    "AddReport", "File", "Hit", "Item", "Library", "Like", "Neighbors", "Part", "Place", "SensoriumError",
-    "Skipped", "Status", "Text", "Vector", "__version__",
+    "AddReport", "File", "Hit", "Item", "Library", "Like", "Neighbors", "Part", "Place", "ReindexReport",
+    "SensoriumError", "Skipped", "Status", "Text", "Vector", "__version__",
 ]  # fmt: skip
 
 

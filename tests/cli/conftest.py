@@ -14,7 +14,7 @@ import sensorium
 from sensorium.cli import output
 from sensorium.cli.main import main
 from sensorium.core.errors import LibraryMissing
-from sensorium.core.types import AddReport, Hit, Place, SpaceStatus, Status
+from sensorium.core.types import AddReport, Hit, Place, ReindexReport, SpaceStatus, Status
 
 
 class Hits(list):
@@ -33,6 +33,7 @@ class Script:
     hits: Any = field(default_factory=Hits)
     report: AddReport = field(default_factory=AddReport)
     removed: int = 0
+    reindexed: ReindexReport = field(default_factory=lambda: ReindexReport("ab12", "clip", 41, 1200, seconds=4.13))
     raises: dict[str, BaseException] = field(default_factory=dict)
     exists: bool = True
     asked: list[tuple[str, tuple, dict]] = field(default_factory=list)
@@ -59,11 +60,13 @@ def script(monkeypatch):
     script = Script()
 
     class Library:
-        def __init__(self, path=None, *, model=None, create=True, progress=None):
+        def __init__(self, path=None, *, model=None, models=(), create=True, progress=None):
             if not create and not script.exists:
                 raise LibraryMissing(f"no library at {path}: make one with sensorium add FOLDER")
             self.path = path
-            self.record("open", (path,), {"model": model, "create": create})
+            self.record(
+                "open", (path,), {"model": model, "create": create} | ({"models": tuple(models)} if models else {})
+            )
 
         def record(self, verb, args, options):
             script.asked.append((verb, args, options))
@@ -84,6 +87,18 @@ def script(monkeypatch):
 
         def compact(self, **options):
             self.record("compact", (), options)
+
+        def reindex(self, model, **options):
+            self.record("reindex", (model,), options)
+            return script.reindexed
+
+        def use(self, space=None, **options):
+            self.record("use", (space,), options)
+            return script.reindexed
+
+        def drop(self, space, **options):
+            self.record("drop", (space,), options)
+            return 1234
 
         def status(self):
             self.record("status", (), {})

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from sensorium.encoders.tokens import TextSettings, TextTokens, pad
+from sensorium.encoders.tokens import MOST_WINDOWS, TextSettings, TextTokens, pad, windows
 from sensorium.testing.bundles import byte_tokenizer
 
 
@@ -90,6 +90,52 @@ def test_a_file_that_is_no_tokenizer_is_refused(tmp_path, content):
 
     with pytest.raises(ValueError, match=r"tokenizer\.json is not a tokenizer"):
         TextTokens(tmp_path / "tokenizer.json", TextSettings())
+
+
+def test_windows_are_full_but_for_the_last_and_each_has_its_special_tokens(tmp_path):
+    byte_tokenizer().save(str(tmp_path / "tokenizer.json"))
+    settings = TextSettings(max_tokens=16, beyond="window")
+    text = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+    ids = TextTokens(tmp_path / "tokenizer.json", settings)(text)
+    found = windows(ids, settings)
+
+    assert [len(window) for window in found] == [16, 16, 10]
+    assert all((window[0], window[-1]) == (2, 3) for window in found)
+    whole = TextTokens(tmp_path / "tokenizer.json", TextSettings(max_tokens=64))(text)
+    assert np.concatenate([window[1:-1] for window in found]).tolist() == whole[1:-1].tolist()
+
+
+def test_a_text_that_just_fits_is_one_window(tmp_path):
+    byte_tokenizer().save(str(tmp_path / "tokenizer.json"))
+    settings = TextSettings(max_tokens=16, beyond="window")
+    tokens = TextTokens(tmp_path / "tokenizer.json", settings)
+
+    assert [len(window) for window in windows(tokens("abcdefghijklmn"), settings)] == [16]
+    assert [len(window) for window in windows(tokens("abcdefghijklmno"), settings)] == [16, 3]
+    assert [len(window) for window in windows(tokens(""), settings)] == [2]
+
+
+def test_of_a_huge_text_the_first_windows_are_read(tmp_path):
+    byte_tokenizer().save(str(tmp_path / "tokenizer.json"))
+    tokens = TextTokens(tmp_path / "tokenizer.json", TextSettings(max_tokens=16, beyond="window"))
+
+    assert len(tokens("abc " * 2_000_000)) == MOST_WINDOWS * 16
+
+
+@pytest.mark.parametrize(("around", "ids"), [("strip", "a b"), ("keep", "  a b ")])
+def test_blanks_around_a_text_are_taken_off_or_kept(tmp_path, around, ids):
+    byte_tokenizer().save(str(tmp_path / "tokenizer.json"))
+    tokens = TextTokens(tmp_path / "tokenizer.json", TextSettings(max_tokens=16, around=around))
+    plain = TextTokens(tmp_path / "tokenizer.json", TextSettings(max_tokens=16, around="keep"))
+
+    assert tokens("  a b ").tolist() == plain(ids).tolist()
+
+
+@pytest.mark.parametrize("wrong", [{"beyond": "drop"}, {"around": "trim"}, {"pad_to": 8}, {"pad_id": -1}])
+def test_settings_that_mean_nothing_are_refused(wrong):
+    with pytest.raises(ValueError):
+        TextSettings(**wrong)
 
 
 def test_fewer_than_four_tokens_are_refused():

@@ -1,4 +1,4 @@
-"""A process that searches, adds and compacts, and may kill itself at a chosen call: run with a plan as JSON."""
+"""A process that searches, adds, reindexes and compacts, and may kill itself at a chosen call: its plan is JSON."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def main(plan: dict[str, Any]) -> None:
     from sensorium.library import filling
 
     filling.BATCH_ITEMS = plan.get("batch", filling.BATCH_ITEMS)
-    library = Library(plan["library"], model=plan.get("model"))
+    library = Library(plan["library"], model=plan.get("model"), models=plan.get("models", ()))
     if plan.get("moment", {}).get("early"):
         arm(**{name: value for name, value in plan.pop("moment").items() if name != "early"})
     if plan.get("look"):
@@ -68,6 +68,13 @@ def main(plan: dict[str, Any]) -> None:
     if "folder" in plan:
         say(adding=True)
         say(report=library.add(plan["folder"]).to_json())
+    if "reindex" in plan:
+        say(reindexing=True)
+        say(reindexed=library.reindex(plan["reindex"]).to_json())
+    if "use" in plan:
+        say(used=library.use(plan["use"]).to_json())
+    if "drop" in plan:
+        say(dropped=library.drop(plan["drop"]))
     if "remove" in plan:
         say(removed=library.remove(plan["remove"]))
     if plan.get("compact"):

@@ -15,13 +15,14 @@ from sensorium.library.memory import Budget, parse_memory
 from sensorium.readers.contract import Limits
 
 if TYPE_CHECKING:
-    from sensorium.core.types import AddReport
+    from sensorium.core.types import AddReport, ReindexReport
 
 EXAMPLES = examples(
     ("sensorium add ~/Pictures ~/Notes", "two folders with all that is in them; unchanged files cost nothing"),
     ("sensorium add --dry-run ~/Pictures", "how many files that would be, and how large"),
     ("sensorium --library photos add ~/Pictures", "into a library of its own"),
     ("sensorium add --json ~/Pictures", "the report for another program"),
+    ("sensorium add --model clip-vit-b-32 --model clap-general ~/Media", "a new library, with a model for each sense"),
     ("sensorium add --memory 4GB ~/Films", "with more memory: more files at a time, and larger ones"),
 )
 _SHOWN_SKIPS = 10
@@ -88,8 +89,8 @@ def summary(report: AddReport, *, dry_run: bool = False) -> str:
     return f"would be: {said} ({output.bytes_said(report.bytes)})" if dry_run else f"{said} ({effort})"
 
 
-def skips(report: AddReport) -> list[str]:
+def skips(report: AddReport | ReindexReport, verb: str = "add --json") -> list[str]:
     """A line for each of the first skipped files, and how many more there are."""
     lines = [f"skipped {output.shown_path(skip.path)}: {skip.why}" for skip in report.skipped[:_SHOWN_SKIPS]]
     more = len(report.skipped) - _SHOWN_SKIPS
-    return [*lines, f"... and {more:,} more; `add --json` names them all"] if more > 0 else lines
+    return [*lines, f"... and {more:,} more; `{verb}` names them all"] if more > 0 else lines

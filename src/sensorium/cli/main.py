@@ -15,7 +15,9 @@ import typer
 from sensorium.cli import add as add_file
 from sensorium.cli import demo as demo_file
 from sensorium.cli import doctor as doctor_file
+from sensorium.cli import models as models_file
 from sensorium.cli import output
+from sensorium.cli import reindex as reindex_file
 from sensorium.cli import remove as remove_file
 from sensorium.cli import search as search_file
 from sensorium.cli import status as status_file
@@ -40,9 +42,11 @@ app = typer.Typer(
 app.command(epilog=add_file.EXAMPLES)(add_file.add)
 app.command(epilog=search_file.EXAMPLES)(search_file.search)
 app.command(epilog=remove_file.EXAMPLES)(remove_file.remove)
+app.command(epilog=reindex_file.EXAMPLES)(reindex_file.reindex)
 app.command(epilog=status_file.EXAMPLES)(status_file.status)
 app.command(epilog=demo_file.EXAMPLES)(demo_file.demo)
 app.command(epilog=doctor_file.EXAMPLES)(doctor_file.doctor)
+app.add_typer(models_file.app, name="models", epilog=models_file.EXAMPLES)
 
 
 @app.callback(invoke_without_command=True)
@@ -54,8 +58,11 @@ def sensorium(
         typer.Option("--library", "-L", help="A name or a path; else SENSORIUM_LIBRARY.", metavar="NAME-OR-PATH"),
     ] = None,
     model: Annotated[
-        str | None,
-        typer.Option(help="What makes a new library, a name or a path; else SENSORIUM_MODEL.", metavar="MODEL"),
+        list[str] | None,
+        typer.Option(
+            help="What makes a new library, a name or a path, or several of them; else SENSORIUM_MODEL.",
+            metavar="MODEL",
+        ),
     ] = None,
     version: Annotated[bool, flag("--version", help="Print the version.")] = False,
     debug: Annotated[bool, flag("--debug", help="Show the whole traceback of an error.")] = False,
@@ -72,7 +79,7 @@ def sensorium(
     if ctx.invoked_subcommand is None:
         output.answer(ctx.get_help())
         raise typer.Exit(0)
-    ctx.obj = Options(library or None, model or None)
+    ctx.obj = Options(library or None, tuple(name for name in model or () if name))
 
 
 def run() -> NoReturn:

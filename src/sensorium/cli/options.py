@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ class Options:
     """The global options of the command line; None means what the environment says, or the default."""
 
     library: str | None = None
-    model: str | None = None
+    models: tuple[str, ...] = ()
 
     def path(self) -> Path:
         """Where the library lies that is meant."""
@@ -39,9 +39,12 @@ def options(ctx: typer.Context) -> Options:
 
 @contextmanager
 def opened(
-    ctx: typer.Context, *, create: bool, at: Path | None = None, progress: Progress | None = None
-) -> Iterator[Library]:
+    ctx: typer.Context, *, create: bool, at: Path | None = None, progress: Progress | None = None,
+    models: Sequence[str] | None = None,
+) -> Iterator[Library]:  # fmt: skip
     """The library that is meant (or the one `at`), drawing its progress on this terminal, closed at the end.
+
+    `models` are those of the command line, unless said.
 
     Raises:
         LibraryMissing: there is none and `create` is false.
@@ -50,8 +53,10 @@ def opened(
     from sensorium.cli.bars import Bars
 
     given = options(ctx)
+    named = given.models if models is None else models
+    asked: dict[str, Any] = {"models": named} if len(named) > 1 else {"model": next(iter(named), None)}
     with Bars() as bars:
-        library = Library(at or given.path(), model=given.model, create=create, progress=progress or bars)
+        library = Library(at or given.path(), **asked, create=create, progress=progress or bars)
         try:
             yield library
         finally:

@@ -12,7 +12,7 @@ from sensorium.cli.options import examples, flag, opened, options
 from sensorium.core.errors import LibraryMissing
 
 if TYPE_CHECKING:
-    from sensorium.core.types import Status
+    from sensorium.core.types import SpaceStatus, Status
 
 EXAMPLES = examples(
     ("sensorium status", "the default library, and the names of the others"),
@@ -48,13 +48,24 @@ def lines(found: Status) -> list[str]:
         facts.append(("missing", f"{found.missing:,} whose file is gone: kept, not found until it returns"))
     if found.skipped:
         facts.append(("skipped", f"{found.skipped:,} of the files could not be read"))
-    for space in found.spaces:
-        mark = ", default" if space.default else ""
-        facts.append(("model", f"{space.model}, {space.dimension} dimensions, {space.vectors:,} vectors{mark}"))
+    facts += [("model", model(space)) for space in found.spaces]
     facts.append(("on disk", output.bytes_said(found.bytes)))
     if found.lock:
         facts.append(("lock", found.lock))
     return [output.styled(output.clean(found.path), bold=True), *(f"  {name:<8} {said}" for name, said in facts)]
+
+
+def model(space: SpaceStatus) -> str:
+    """A space on one line."""
+    said = f"{output.clean(space.model)}, {space.dimension} dimensions, {space.vectors:,} vectors"
+    if space.precision:
+        said += f", precision {space.precision}"
+    if space.bytes:
+        said += f", {output.bytes_said(space.bytes)}"
+    said += ", default" if space.default else ", in service" if space.served else ", not in service"
+    if space.left:
+        said += f", {space.left:,} items to do"
+    return said if space.default else f"{said} (space {space.space})"
 
 
 def tell_libraries(here: Path) -> None:

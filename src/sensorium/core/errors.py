@@ -8,12 +8,14 @@ SensoriumError              what a caller catches; `str(error)` is one line: wha
 |-- LibraryDamaged          a table or file of the library cannot be read
 |-- LibraryFull             the disk is full
 |-- ModelUnknown            no bundle by that name
+|-- PullFailed              a model could not be had: no network, not there, altered, or the disk is full
 |-- BundleDamaged           a bundle's file is missing, altered or of another format
 |-- SpaceMismatch           vectors of one space were asked with another's encoder
 |-- BadQuery                a query that cannot be understood (term, kind, metric, k)
 |-- BadWhere                a `where` expression that SQL cannot read
 |-- BadMemory               an amount of memory that cannot be understood, or is too little
 |-- BadTable                a table that is none, or lacks a column that it was said to have
+|-- BadModel                a model that cannot be converted into a bundle
 |-- SourceMissing           a file or folder that the caller named does not exist or is not local
 `-- Unreadable              a file that its reader cannot read (the pipeline records it as Skipped)
 """
@@ -53,6 +55,10 @@ class ModelUnknown(SensoriumError):
     """No bundle goes by that name."""
 
 
+class PullFailed(SensoriumError):
+    """A model could not be fetched or installed; nothing of it is installed."""
+
+
 class BundleDamaged(SensoriumError):
     """A bundle's file is missing, was altered, or has a format this Sensorium cannot read."""
 
@@ -75,6 +81,10 @@ class BadMemory(SensoriumError):
 
 class BadTable(SensoriumError):
     """What was given as a table is none, or its columns are not as the caller says."""
+
+
+class BadModel(SensoriumError):
+    """A model that cannot be converted into a bundle: its files, its architecture or what is installed is not fit."""
 
 
 class SourceMissing(SensoriumError):

@@ -1,4 +1,4 @@
-"""Where things lie, and what the environment says: `SENSORIUM_LIBRARY`, `SENSORIUM_MODEL`."""
+"""Where things lie, and what the environment says: `SENSORIUM_LIBRARY`, `SENSORIUM_MODEL`, `SENSORIUM_MODELS`."""
 
 from __future__ import annotations
 
@@ -28,6 +28,12 @@ def library_path(given: str | os.PathLike[str] | None = None) -> Path:
     if bare and not Path(text).is_dir():
         return data_home() / f"{text}.library"
     return Path(text).expanduser().absolute()
+
+
+def models_home() -> Path:
+    """The folder that models are installed in, by name: `SENSORIUM_MODELS`, else `models` in the per-user folder."""
+    named = os.environ.get("SENSORIUM_MODELS")
+    return Path(named).expanduser().absolute() if named else data_home() / "models"
 
 
 def default_model() -> str:

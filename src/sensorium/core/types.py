@@ -114,7 +114,8 @@ class Item:
 class Hit:
     """An answer: the best part of an item. Higher `score` is closer, in every metric.
 
-    `text` is the passage for text parts, else ""; `preview` a small WebP, or None.
+    `text` is the passage for text parts, else ""; `preview` a small WebP, or None; `space` the vector space that it was
+    found in: `score` is one of that space.
     """
 
     item: int
@@ -127,12 +128,14 @@ class Hit:
     title: str = ""
     text: str = ""
     preview: bytes | None = field(default=None, repr=False, compare=False)
+    space: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """A plain dict (without the preview): what `--json` prints, a line a hit."""
         return {
             "item": self.item, "part": self.part, "path": self.path, "kind": self.kind, "modality": self.modality,
             "place": self.place.to_json(), "score": self.score, "title": self.title, "text": self.text,
+            "space": self.space,
         }  # fmt: skip
 
 
@@ -185,14 +188,46 @@ class AddReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ReindexReport:
+    """What `reindex` did. `items` were encoded, of which those in `skipped` could not be; `vectors` the space has now.
+
+    `served` says whether the space is in service. It is not when `lost` items could be found before and not after, the
+    first of them at `lost_first`.
+    """
+
+    space: str
+    model: str
+    items: int
+    vectors: int
+    skipped: tuple[Skipped, ...] = ()
+    lost: int = 0
+    lost_first: str = ""
+    served: bool = True
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {**values, "skipped": [skip.to_json() for skip in self.skipped]}
+
+
+@dataclass(frozen=True, slots=True)
 class SpaceStatus:
-    """One vector space of a library."""
+    """One vector space of a library: `default`, or in service (`served`), or kept; `left` items are not done in it.
+
+    `precision` is that of its model's towers, "" when the bundle is damaged; `bytes` are those of its vectors, its
+    indexes and its bundle.
+    """
 
     space: str
     model: str
     dimension: int
     vectors: int
     default: bool
+    served: bool = True
+    left: int = 0
+    precision: str = ""
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

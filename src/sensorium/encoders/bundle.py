@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from sensorium.core.errors import BundleDamaged, ModelUnknown
+from sensorium.core.settings import models_home
 from sensorium.core.types import MODALITIES, Modality
 from sensorium.encoders.pixels import ImageSettings
 from sensorium.encoders.sound import AudioSettings
@@ -37,7 +38,7 @@ _SETTINGS: dict[Modality, type[Any]] = {"text": TextSettings, "image": ImageSett
 GOOD_COSINE, GOOD_OVERLAP, SAME_SPACE_COSINE = 0.99, 0.95, 0.999
 _INPUTS: dict[Modality, tuple[int, ...]] = {"text": (1, 2), "image": (1,), "audio": (1,)}
 # Settings that came later: a description without them means their defaults.
-_LATER = {"pad_id", "pad_to", "beyond", "scale", "norm", "level", "fill"}
+_LATER = {"pad_id", "pad_to", "beyond", "around", "shorter", "centre", "scale", "norm", "level", "fill"}
 
 
 class Calibration(NamedTuple):
@@ -153,19 +154,33 @@ class Bundle:
 
 
 def find_bundle(model: str | os.PathLike[str]) -> Path:
-    """The folder of a model: the name of a built-in bundle, or a path to a folder with a `bundle.json`.
+    """The folder of a model: a name (of a built-in bundle, an installed one, a plug-in's), or a path to a bundle.
 
-    Raises ModelUnknown, which lists the built-in ones.
+    Raises ModelUnknown, which says what there is, and BundleDamaged for an installed one that is not what it was.
     """
     text = os.fspath(model)
     if re.fullmatch(r"[\w.-]+", text) and (BUILT_IN / text / MANIFEST).is_file():
         return BUILT_IN / text
+    from sensorium.encoders import catalog, home
+
+    if (folder := home.installed(text)) is not None:
+        return folder
     path = Path(text).expanduser().absolute()
     if (path / MANIFEST).is_file():
         return path
-    why = f"the folder has no {MANIFEST}" if path.is_dir() else "it is neither a built-in bundle nor a folder"
+    known = catalog.catalog().get(text)
+    if known is not None and known.folder is not None:
+        return known.folder
     there = ", ".join(sorted(p.parent.name for p in BUILT_IN.glob(f"*/{MANIFEST}"))) or "none"
-    raise ModelUnknown(f"no model {text!r}: {why}; built-in: {there}; or give the path of a bundle's folder")
+    if known is not None:
+        pull = f"it can be had with sensorium models pull {text} ({known.megabytes:,} MB)"
+        raise ModelUnknown(f"no model {text!r} on this machine: {pull}; built-in: {there}")
+    why = f"the folder has no {MANIFEST}" if path.is_dir() else "it is neither a bundle known by name nor a folder"
+    also = "".join(f"; installed: {', '.join(names)}" for names in (home.names(),) if names)
+    raise ModelUnknown(
+        f"no model {text!r}: {why}; built-in: {there}{also}; sensorium models list shows what can be had, or give the "
+        "path of a bundle's folder"
+    )
 
 
 def write_bundle(folder: str | os.PathLike[str], description: Mapping[str, Any]) -> Bundle:
@@ -186,19 +201,26 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _way_out(folder: Path) -> str:
+    if folder.parent == BUILT_IN:
+        return "reinstall Sensorium: pip install --force-reinstall sensorium"
+    if folder.parent == models_home():
+        from sensorium.encoders import home
+
+        return home.way_out(folder.name)
+    return "put the bundle's original files back"
+
+
 @contextmanager
 def _blaming(folder: Path) -> Iterator[None]:
     """Turns what goes wrong with a bundle's files into one line that names the bundle and the way out."""
-    way_out = "put the bundle's original files back"
-    if folder.parent == BUILT_IN:
-        way_out = "reinstall Sensorium: pip install --force-reinstall sensorium"
     try:
         yield
     except OSError as error:
         why = f"{Path(error.filename or folder).name}: {error.strerror or error}"
-        raise BundleDamaged(f"bundle {folder} is damaged: {why}; {way_out}") from error
+        raise BundleDamaged(f"bundle {folder} is damaged: {why}; {_way_out(folder)}") from error
     except ValueError as error:
-        raise BundleDamaged(f"bundle {folder} is damaged: {error}; {way_out}") from error
+        raise BundleDamaged(f"bundle {folder} is damaged: {error}; {_way_out(folder)}") from error
 
 
 def _described(folder: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from sensorium.encoders.bundle import Bundle, Tower
 from sensorium.encoders.pixels import ImageSettings, normalized
 from sensorium.encoders.preparer import Preparer, blame
 from sensorium.encoders.sessions import FAULTS, GPU, OUTPUT, Sessions, providers
-from sensorium.encoders.tokens import TextSettings, pad
+from sensorium.encoders.tokens import TextSettings, pad, windows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,12 +97,13 @@ class OnnxEncoder:
         Raises BadQuery for a modality without a tower, and BundleDamaged when the tower cannot be loaded or fails.
         """
         tower = self.preparer.tower(modality)
+        whole, prepared = prepared, _pieces(tower, prepared)
         vectors, clipped = self._run(tower, prepared, self._form(tower))
         if clipped:
             vectors[clipped], _ = self._run(tower, [prepared[row] for row in clipped], tower.file)
         if not (np.isfinite(vectors).all() and vectors.any(axis=1).all()):
             blame(self.bundle, self._form(tower), "gives vectors that are zero or not finite")
-        return vectors
+        return vectors if len(whole) == len(prepared) else _joined(tower, whole, vectors)
 
     def _run(
         self, tower: Tower, prepared: Sequence[Prepared], file: str
@@ -151,6 +152,28 @@ class OnnxEncoder:
 
 def _best_precision() -> str:
     return "int8" if fast_int8() and GPU not in providers() else "float32"
+
+
+def _pieces(tower: Tower, prepared: Sequence[Prepared]) -> Sequence[Prepared]:
+    """The windows of texts that have several, one after the other; all else as it is."""
+    settings = tower.settings
+    if not isinstance(settings, TextSettings) or all(len(tokens) <= settings.max_tokens for tokens in prepared):
+        return prepared
+    return [window for tokens in prepared for window in windows(tokens, settings)]
+
+
+def _joined(tower: Tower, whole: Sequence[Prepared], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Vectors of texts from those of their windows: the mean of unit vectors, each weighing as its number of tokens."""
+    assert isinstance(tower.settings, TextSettings)
+    joined, start = np.empty((len(whole), vectors.shape[1]), dtype=np.float32), 0
+    for row, tokens in enumerate(whole):
+        lengths = [len(window) for window in windows(tokens, tower.settings)]
+        own = vectors[start : start + len(lengths)]
+        start += len(lengths)
+        if len(lengths) > 1:
+            own = np.average(own / np.linalg.norm(own, axis=1, keepdims=True), axis=0, weights=lengths)
+        joined[row] = own
+    return joined
 
 
 def _runs(tower: Tower, prepared: Sequence[Prepared]) -> Iterator[list[int]]:

@@ -20,17 +20,27 @@ LONGEST_SHAPE = 8
 
 @dataclass(frozen=True, slots=True)
 class ImageSettings:
-    """The preprocessing of an image tower: `side` x `side` pixels, then (x / 255 - mean) / std by channel."""
+    """The preprocessing of an image tower: `side` x `side` pixels, then (x / 255 - mean) / std by channel.
+
+    "crop" makes the shorter side `shorter` pixels (0: `side`) and cuts the centre out. Where as much cannot be cut off
+    on both sides, `centre` is "round" as in torchvision (to even numbers), or "floor" as in transformers.
+    """
 
     side: int = 128
     resize: Literal["squash", "crop"] = "squash"
     filter: str = "bicubic"
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    shorter: int = 0
+    centre: str = "round"
 
     def __post_init__(self) -> None:
         if self.side < 1:
             raise ValueError("side must be above 0")
+        if self.shorter and (self.shorter < self.side or self.resize != "crop"):
+            raise ValueError("shorter must be 0, or not below side where resize is crop")
+        if self.centre not in ("round", "floor"):
+            raise ValueError(f"centre must be round or floor, not {self.centre!r}")
         if self.resize not in ("squash", "crop"):
             raise ValueError(f"resize must be squash or crop, not {self.resize!r}")
         if self.filter not in FILTERS:
@@ -72,17 +82,20 @@ def _resized(pixels: NDArray[np.uint8], settings: ImageSettings) -> Image:
 
     side, resample = settings.side, Image.Resampling[settings.filter.upper()]
     if settings.resize == "crop":
-        return _cropped(Image.fromarray(_middle(pixels)), side, resample)
+        return _cropped(Image.fromarray(_middle(pixels)), settings, resample)
     return Image.fromarray(pixels).resize((side, side), resample)
 
 
-def _cropped(picture: Image, side: int, resample: Resampling) -> Image:
-    """The shorter side becomes `side`, then the centre is cut out, rounded as torchvision does for most towers."""
+def _cropped(picture: Image, settings: ImageSettings, resample: Resampling) -> Image:
+    """The shorter side becomes `shorter` pixels, then the centre is cut out."""
     width, height = picture.size
-    shorter = min(width, height)
-    picture = picture.resize((side * width // shorter, side * height // shorter), resample)
-    left, top = round((picture.width - side) / 2), round((picture.height - side) / 2)
-    return picture.crop((left, top, left + side, top + side))
+    side, smallest = settings.side, min(width, height)
+    shorter = settings.shorter or side
+    picture = picture.resize((shorter * width // smallest, shorter * height // smallest), resample)
+    off = [
+        (length - side) // 2 if settings.centre == "floor" else round((length - side) / 2) for length in picture.size
+    ]
+    return picture.crop((off[0], off[1], off[0] + side, off[1] + side))
 
 
 def _middle(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -29,7 +29,7 @@ class Preparer:
         wanted: Wanted = {}
         for tower in self.bundle.towers.values():
             if isinstance(tower.settings, ImageSettings):
-                wanted["image_side"] = tower.settings.side
+                wanted["image_side"] = tower.settings.shorter or tower.settings.side
             elif isinstance(tower.settings, AudioSettings):
                 wanted["audio_rate"] = tower.settings.rate
                 wanted["window_seconds"] = tower.settings.seconds

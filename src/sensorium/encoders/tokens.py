@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # No tokenizer's tokens are this long on average, so what lies behind cannot change the first `max_tokens` tokens.
 LONGEST_TOKEN = 64
+# So many windows of a text are read at most: some 2,000 words for a tower that reads 77 tokens.
+MOST_WINDOWS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,8 @@ class TextSettings:
     """The preprocessing of a text tower: its tokenizer's file, and how many tokens it reads (special ones included).
 
     `pad_id` stands where a text is filled up: to `pad_to` tokens, or to the next multiple of 8 when that is 0. What is
-    `beyond` the tokens it reads is `cut`, or read in further windows (`window`), whose unit vectors are averaged.
+    `beyond` the tokens it reads is `cut`, or read in further windows (`window`), whose unit vectors are averaged: 32
+    windows at most. Blanks `around` a text are taken off (`strip`), or left to the tokenizer (`keep`).
     """
 
     tokenizer: str = "tokenizer.json"
@@ -28,6 +31,7 @@ class TextSettings:
     pad_id: int = 0
     pad_to: int = 0
     beyond: str = "cut"
+    around: str = "strip"
 
     def __post_init__(self) -> None:
         if self.max_tokens < 4:
@@ -36,6 +40,8 @@ class TextSettings:
             raise ValueError("pad_to must be 0 or max_tokens, pad_id not below 0")
         if self.beyond not in ("cut", "window"):
             raise ValueError(f"beyond must be cut or window, not {self.beyond!r}")
+        if self.around not in ("strip", "keep"):
+            raise ValueError(f"around must be strip or keep, not {self.around!r}")
 
 
 class TextTokens:
@@ -51,7 +57,9 @@ class TextTokens:
             raise ValueError(f"{path.name} is not a tokenizer: {error}") from error
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(settings.max_tokens)
-        self._characters = settings.max_tokens * LONGEST_TOKEN
+        self._windows = MOST_WINDOWS if settings.beyond == "window" else 1
+        self._characters = self._windows * settings.max_tokens * LONGEST_TOKEN
+        self._strip = settings.around == "strip"
         self._nothing = self._filler()
 
     def _filler(self) -> int:
@@ -63,10 +71,18 @@ class TextTokens:
         return 0
 
     def __call__(self, text: str) -> NDArray[np.int64]:
-        """Token ids int64 (t,), 1 <= t <= max_tokens; what is longer is cut at the end."""
-        clean = text.strip()[: self._characters].encode("utf-8", "replace").decode("utf-8")  # no lone surrogates
-        ids = self._tokenizer.encode(clean).ids or [self._nothing]
-        return np.array(ids, dtype=np.int64)
+        """Token ids int64 (t,), t >= 1. A longer text is cut at `max_tokens`, or comes in windows one after the other.
+
+        Windows are full (`max_tokens` tokens, special ones included) but for the last.
+        """
+        if self._strip or len(text) > self._characters:
+            text = text.strip()
+        clean = text[: self._characters].encode("utf-8", "replace").decode("utf-8")  # no lone surrogates
+        encoded = self._tokenizer.encode(clean)
+        ids = encoded.ids
+        if self._windows > 1:
+            ids = [token for window in (encoded, *encoded.overflowing[: self._windows - 1]) for token in window.ids]
+        return np.array(ids or [self._nothing], dtype=np.int64)
 
 
 def pad(rows: list[NDArray[np.int64]], length: int, pad_id: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -77,3 +93,8 @@ def pad(rows: list[NDArray[np.int64]], length: int, pad_id: int = 0) -> tuple[ND
         ids[row, : len(tokens)] = tokens
         mask[row, : len(tokens)] = 1
     return ids, mask
+
+
+def windows(tokens: NDArray[np.int64], settings: TextSettings) -> list[NDArray[np.int64]]:
+    """The windows of a prepared text, each at most `max_tokens` long; there is always one."""
+    return [tokens[start : start + settings.max_tokens] for start in range(0, len(tokens), settings.max_tokens)]

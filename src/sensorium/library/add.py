@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from sensorium.core.types import AddReport, Skipped
 from sensorium.library.census import Census, take_census
 from sensorium.library.filling import BATCH_ITEMS, Filling
 from sensorium.library.homes import Homes
-from sensorium.library.intake import Intake, Reading
+from sensorium.library.intake import Intake, Reading, wanted
 from sensorium.library.memory import Budget
 from sensorium.library.prepared import storable
 from sensorium.library.retry import ANY_TIME, fingerprint, give_another_try
@@ -56,6 +55,8 @@ def add(
     with Lock(session.store.path, "sensorium add").acquire(wait, on_wait) as lock:
         writer = Writer(session.store, lock)
         session.store.refresh()
+        if session.store.settings.default_space is not None:
+            session.check_models()
         limits = limits or Limits()
         give_another_try(session.store, writer, fingerprint(limits, budget))
         run = _Run(session, writer, take_census(session, paths), budget, limits)
@@ -101,10 +102,10 @@ class _Run:
     def read(self) -> None:
         """Take in every file that is new or has changed."""
         self.filling = Filling(self.session, self.writer)
-        encoder = self.filling.encoder
-        limits = replace(self.limits, **encoder.limits())
+        encoders = self.filling.encoders
+        limits = wanted(encoders, self.limits)
         hashed_with = self.session.store.settings.hashed_with
-        with Reading(encoder, limits, self.homes.is_known, self.budget, hashed_with) as reading:
+        with Reading(encoders, limits, self.is_known, self.budget, hashed_with) as reading:
             for intake in reading.intakes(self.census.todo):
                 self.take(intake, reading)
                 if intake.found.path not in self.waiting:
@@ -118,12 +119,13 @@ class _Run:
         found, homes = intake.found, self.homes
         homes.read(found.path)
         own, home = homes.own(found.path), homes.home(found.path, intake.hash) if intake.hash else None
+        is_gap = self.is_gap(own, intake.hash)
         if intake.gone:
             if own is not None:
                 self.lose(own)
-        elif home is not None:
+        elif home is not None and not is_gap:
             self.keep(found, home)
-        elif not last and homes.waits(found.path, intake.hash):
+        elif not is_gap and not last and homes.waits(found.path, intake.hash):
             self.waiting[found.path] = found
         elif intake.same:  # another new file with this content came first: this one is an item of its own
             self.take(reading.afresh(found), reading, last=last)
@@ -131,6 +133,14 @@ class _Run:
             self.skip(intake, own)
         else:
             self.encode(intake, own)
+
+    def is_known(self, path: str, digest: str) -> bool:
+        """Whether nothing needs to be read of a file for now."""
+        return not self.is_gap(self.homes.own(path), digest) and self.homes.is_known(path, digest)
+
+    def is_gap(self, own: Known | None, digest: str) -> bool:
+        """Whether a file is as its item has it, and must be read all the same: for a space that lacks it."""
+        return own is not None and own.hash == digest and own.id in self.census.gaps
 
     def take_waiting(self, reading: Reading) -> None:
         """The files whose content may be that of an item at another path, now that all paths are read."""

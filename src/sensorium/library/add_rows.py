@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from time import monotonic, time
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sensorium.core.errors import Unreadable
 from sensorium.core.types import AddReport, Skipped
 from sensorium.library.filling import BATCH_ITEMS, Filling
-from sensorium.library.intake import AHEAD_BYTES, Turns, ahead, workers_for
+from sensorium.library.intake import AHEAD_BYTES, Turns, ahead, wanted, workers_for
 from sensorium.library.memory import Budget
 from sensorium.library.prepared import storable
 from sensorium.library.retry import ANY_TIME
@@ -122,9 +122,10 @@ class _Run:
         first = next(records, None)
         if first is None:
             return
-        limits = replace(self.told.limits, **self.filling.encoder.limits())
-        workers, turns = workers_for(self.filling.encoder, self.budget), Turns(self.budget.workers)
-        reader = RowReader(self.filling.encoder, workers, turns, limits)
+        encoders = self.filling.encoders
+        limits = wanted(encoders, self.told.limits)
+        workers, turns = workers_for(encoders, self.budget), Turns(self.budget.workers)
+        reader = RowReader(encoders, workers, turns, limits)
         pool = ThreadPoolExecutor(self.budget.workers, thread_name_prefix="read")
         waiting: deque[tuple[Record, int, Future[Record]]] = deque()
         try:
@@ -196,10 +197,15 @@ def _first(waiting: deque[tuple[Record, int, Future[Record]]], turns: Turns) -> 
 
 
 def _known_rows(session: Session, below: str) -> dict[str, tuple[int, str]]:
-    """The id and the hash of each row of a table that is an item already, by path; no hash when it is not found."""
+    """The id and the hash of each row of a table that is an item already, by path; no hash when it is not found.
+
+    Nor when a space in service lacks it.
+    """
+    gaps = session.gaps()
     items = session.store.items(columns=["path", "id", "hash", "state"])
     rows = zip(*(items[name].to_pylist() for name in ("path", "id", "hash", "state")), strict=True)
-    return {path: (id, hash if state == "present" else "") for path, id, hash, state in rows if path.startswith(below)}
+    whole = ((path, id, hash if state == "present" and id not in gaps else "") for path, id, hash, state in rows)
+    return {path: (id, hash) for path, id, hash in whole if path.startswith(below)}
 
 
 def _title(record: Record) -> str:

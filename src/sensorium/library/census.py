@@ -24,13 +24,15 @@ class Census:
     """Files and items, sorted by what has become of them.
 
     `known` has the item of each path, `hashes` all items by content, `skips` the (size, mtime) and the reason of each
-    file that could not be read. `todo` must be read, `back` are missing items whose file is there again as it was,
-    `gone` are items without a file, `looked_at` are all paths whose state is certain.
+    file that could not be read, `gaps` the items that are not done in a space in service. `todo` must be read, `back`
+    are missing items whose file is there again as it was, `gone` are items without a file, `looked_at` are all paths
+    whose state is certain.
     """
 
     known: dict[str, Known]
     hashes: dict[str, list[Known]]
     skips: dict[str, tuple[Stamp, str]]
+    gaps: set[int] = field(default_factory=set)
     todo: list[Found] = field(default_factory=list)
     back: list[Known] = field(default_factory=list)
     gone: list[Known] = field(default_factory=list)
@@ -70,7 +72,7 @@ class Census:
         at, why = self.skips.get(found.path, (None, ""))
         if at == stamp:
             self.skipped.append(Skipped(found.path, why))
-        elif known is None or (known.size, known.mtime) != stamp:
+        elif known is None or (known.size, known.mtime) != stamp or known.id in self.gaps:
             self.todo.append(found)
         elif known.present:
             self.unchanged += 1
@@ -86,7 +88,8 @@ def take_census(session: Session, paths: Iterable[str | os.PathLike[str]]) -> Ce
     hashes: dict[str, list[Known]] = {}
     for known in items:
         hashes.setdefault(known.hash, []).append(known)
-    census = Census(by_path(items), hashes, {p: ((s, m), w) for p, s, m, w in zip(*columns, strict=True)})
+    unread = {p: ((s, m), w) for p, s, m, w in zip(*columns, strict=True)}
+    census = Census(by_path(items), hashes, unread, session.gaps())
     census.look(*_roots(paths, census), session.store.path)
     return census
 

@@ -155,9 +155,9 @@ def _library(place: Path) -> Iterator[Check]:
     yield Check("library", not notes, torn if notes else found, f"{command} add FOLDER" if notes else "")
     for space in settings.spaces:
         yield _tried(f"bundle {space}", partial(_bundle, session, space), _bundle_fix(session, space))
-        again = f"{command} remove --item ID, then {command} add FOLDER"
-        yield _tried(f"vectors {space}", partial(_vectors, session, space), again)
-        yield _index(session, space, command)
+        yield _tried(f"vectors {space}", partial(_vectors, session, space), f"{command} add FOLDER")
+        if space in settings.served:
+            yield _index(session, space, command)
     yield _files(items.to_pylist(), command)
     yield _lock(place)
 
@@ -190,15 +190,16 @@ def _bundle_fix(session: Session, space: str) -> str:
 
 
 def _vectors(session: Session, space: str) -> str:
-    """Every present item must have a vector, else it is never found."""
+    """Every present item must be done in a space in service, else it is not found there."""
     from sensorium.core.errors import LibraryDamaged
 
-    live = session.store.live_ids(space)
+    live, served = session.store.live_ids(space), space in session.store.settings.served
     items = session.store.items("state = 'present'", columns=["id"])["id"].to_pylist()
-    without = sorted(set(items) - set(live.items.tolist()))
-    if without:
+    without = sorted(set(items) & set(session.store.left(space).tolist()))
+    if without and served:
         raise LibraryDamaged(f"{len(without)} items have no vectors, the first is {without[0]}")
-    return f"{len(live.parts)} parts of {len(items)} present items"
+    found = f"{len(live.parts)} parts of {len(items)} present items"
+    return found if served else f"{found}; not in service, {len(without)} items to do"
 
 
 def _index(session: Session, space: str, command: str) -> Check:
@@ -212,7 +213,9 @@ def _index(session: Session, space: str, command: str) -> Check:
         snapshot = read_snapshot(folder, verify=True)
     except IndexDamaged as damage:
         return Check(name, False, str(damage), f"{command} search anything")
-    state = "up to date" if snapshot.header.get("token") == session.store.token() else "behind: the rest is read anew"
+    state = (
+        "up to date" if snapshot.header.get("token") == session.store.token(space) else "behind: the rest is read anew"
+    )
     return Check(name, True, f"{len(snapshot.arrays.get('parts', ()))} parts, every byte checked, {state}")
 
 

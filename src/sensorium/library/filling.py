@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from time import monotonic
@@ -16,6 +16,7 @@ from sensorium.library.prepared import PartRow
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from sensorium.encoders.onnx import OnnxEncoder
     from sensorium.library.session import Session
     from sensorium.store.commit import Writer
 
@@ -26,21 +27,34 @@ ENCODE_AT = 64  # parts that are encoded together
 
 
 @dataclass
-class _Pending:
+class Pending:
+    """An item that is queued: its row, its parts, and for each space some of their places (m,) and vectors (m, d)."""
+
     row: dict[str, Any]
     parts: list[PartRow]
-    vectors: list[NDArray[np.float32]] = field(default_factory=list)
+    vectors: dict[str, list[tuple[NDArray[np.int64], NDArray[np.float32]]]] = field(default_factory=dict)
+
+    def of(self, space: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """All places and vectors in a space."""
+        places, vectors = zip(*self.vectors[space], strict=True)
+        return np.concatenate(places), np.concatenate(vectors)
 
 
 class Filling:
-    """The batch that is being filled. `commit` it when it `is_due`, and at the end."""
+    """The batch that is being filled, for all spaces in service. `commit` it when it `is_due`, and at the end."""
 
-    def __init__(self, session: Session, writer: Writer) -> None:
-        self._writer, self.encoder = writer, session.encoder
-        self._space = session.keep_bundle()
-        self._storage = session.store.settings.spaces[self._space].storage
-        self._batch: list[_Pending] = []
+    def __init__(self, session: Session, writer: Writer, encoders: Mapping[str, OnnxEncoder] | None = None) -> None:
+        """`encoders` by space, those in service unless said: a new library gets its spaces here."""
+        self.writer = writer
+        self._encoders = encoders if encoders is not None else session.keep_bundles()
+        self.storage = {space: session.store.settings.spaces[space].storage for space in self._encoders}
+        self._batch: list[Pending] = []
         self._since = monotonic()
+
+    @property
+    def encoders(self) -> list[OnnxEncoder]:
+        """What parts are prepared for, in the order of the spaces."""
+        return list(self._encoders.values())
 
     def put(self, parts: list[PartRow], rest: Iterator[PartRow] | None = None) -> dict[str, Any]:
         """Queue an item; its row, to be filled in before `commit`, is returned.
@@ -48,11 +62,11 @@ class Filling:
         `rest` are parts beyond the first: encoded piece by piece, never held decoded as a whole. Raises what `rest`
         does, and then the item is not queued.
         """
-        pending = _Pending({}, parts)
+        pending = Pending({}, parts)
         if rest is not None:
-            pending.vectors.append(encode_rows(self.encoder, parts))
+            self._take([(pending, 0, parts)])
             while more := list(islice(rest, CHUNK)):
-                pending.vectors.append(encode_rows(self.encoder, more))
+                self._take([(pending, len(parts), more)])
                 parts += more
         self._batch.append(pending)
         if sum(len(p.parts) for p in self._batch if not p.vectors) >= ENCODE_AT:
@@ -66,17 +80,27 @@ class Filling:
 
     def commit(self) -> None:
         """Write what is queued."""
-        from sensorium.library.written import batch_of
-
         if self._batch:
             self._encode()
-            rows = [(p.row, p.parts, np.concatenate(p.vectors)) for p in self._batch]
-            self._writer.commit(batch_of(rows, self._space, self._storage, self._writer.next_part_id))
+            self.write(self._batch)
         self._batch, self._since = [], monotonic()
 
+    def write(self, batch: list[Pending]) -> None:
+        """Items with their parts and vectors, in one commit."""
+        from sensorium.library.written import batch_of
+
+        self.writer.commit(batch_of(batch, self.storage, self.writer.next_part_id))
+
     def _encode(self) -> None:
-        waiting = [p for p in self._batch if not p.vectors]
-        vectors, at = encode_rows(self.encoder, [row for p in waiting for row in p.parts]), 0
-        for pending in waiting:
-            pending.vectors.append(vectors[at : at + len(pending.parts)])
-            at += len(pending.parts)
+        self._take([(pending, 0, pending.parts) for pending in self._batch if not pending.vectors])
+
+    def _take(self, pieces: list[tuple[Pending, int, list[PartRow]]]) -> None:
+        """Encode pieces of items together: each is an item, where its rows begin among the item's, and the rows."""
+        rows = [row for _, _, some in pieces for row in some]
+        for space, (at, vectors) in zip(self._encoders, encode_rows(self.encoders, rows), strict=True):
+            begin = 0
+            for pending, offset, some in pieces:
+                low, high = np.searchsorted(at, (begin, begin + len(some)))
+                mine = (at[low:high] - begin + offset, vectors[low:high])
+                pending.vectors.setdefault(space, []).append(mine)
+                begin += len(some)

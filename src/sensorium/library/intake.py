@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from threading import Condition, Event
 from typing import TYPE_CHECKING
@@ -36,8 +37,8 @@ class Intake:
     """One file on its way in.
 
     `why` says why it could not be read, `passing` that this may end without the file changing (a permission), `gone`
-    that it is not there any more, `same` that its content is known, so that nothing was read. `rest` are the parts
-    beyond the first `CHUNK`.
+    that it is not there any more, `same` that its content is known, so that nothing was read, `nothing` that no
+    tower is for what is in it. `rest` are the parts beyond the first `CHUNK`.
     """
 
     found: Found
@@ -47,6 +48,7 @@ class Intake:
     passing: bool = False
     gone: bool = False
     same: bool = False
+    nothing: bool = False
     rows: list[PartRow] = field(default_factory=list)
     rest: Generator[PartRow] | None = None
     source: Source | None = None
@@ -56,13 +58,13 @@ class Reading:
     """Reads files ahead in worker processes, in order, never more than a bounded number of parts decoded at once."""
 
     def __init__(
-        self, encoder: OnnxEncoder, limits: Limits, is_known: Callable[[str, str], bool], budget: Budget,
+        self, encoders: Sequence[OnnxEncoder], limits: Limits, is_known: Callable[[str, str], bool], budget: Budget,
         hashed_with: str,
     ) -> None:  # fmt: skip
         self.limits, self.is_known, self.hashed_with = limits, is_known, hashed_with
         self.stop = Event()
         self.ahead = ahead(limits)
-        self.workers = workers_for(encoder, budget)
+        self.workers = workers_for(encoders, budget)
         self.turns = Turns(budget.workers)
         self.pool = ThreadPoolExecutor(budget.workers, thread_name_prefix="read")
 
@@ -137,6 +139,7 @@ class Reading:
             return
         intake.rest = stream if len(intake.rows) == CHUNK else None
         if not intake.rows:
+            intake.nothing = True
             intake.why = f"the model has no tower for what is in it ({intake.kind})"
 
     def _rows(self, intake: Intake, source: Source, turn: int | None) -> Generator[PartRow]:
@@ -205,11 +208,12 @@ class Turns:
         return self._free > (0 if turn == first or self._queue[first] == "read" else 1)
 
 
-def workers_for(encoder: OnnxEncoder, budget: Budget) -> Workers:
-    """Processes that read files and prepare their parts for an encoder; none is started yet."""
+def workers_for(encoders: Sequence[OnnxEncoder], budget: Budget) -> Workers:
+    """Processes that read files and prepare their parts for encoders; none is started yet."""
     from sensorium.readers.workers import Make, Workers
 
-    make = Make(f"{row_maker.__module__}:{row_maker.__name__}", {"bundle": str(encoder.bundle.folder)})
+    folders = json.dumps([str(encoder.bundle.folder) for encoder in encoders])
+    make = Make(f"{row_maker.__module__}:{row_maker.__name__}", {"bundles": folders})
     return Workers(budget.worker_bytes, make)
 
 
@@ -218,12 +222,33 @@ def ahead(limits: Limits) -> int:
     return max(4, min(AHEAD, AHEAD_BYTES // (3 * limits.image_side**2)))
 
 
-def encode_rows(encoder: Encoder, rows: list[PartRow]) -> NDArray[np.float32]:
-    """Vectors (n, d) of rows of any modalities, in their order; what was prepared is let go."""
-    vectors = np.empty((len(rows), encoder.dimension), np.float32)
-    for modality in sorted({row.modality for row in rows}):
-        at = [i for i, row in enumerate(rows) if row.modality == modality]
-        vectors[at] = encoder.embed(modality, [p for i in at if (p := rows[i].prepared) is not None])
+def wanted(encoders: Iterable[Encoder], limits: Limits) -> Limits:
+    """`limits` with what serves all encoders: the largest picture, the highest rate, the shortest sounds."""
+    each = [encoder.limits() for encoder in encoders]
+    merged: dict[str, float] = {}
+    for name, choose in (("image_side", max), ("audio_rate", max), ("window_seconds", min)):
+        if said := [one[name] for one in each if name in one]:  # type: ignore[literal-required]
+            merged[name] = choose(said)
+    return replace(limits, **merged)  # type: ignore[arg-type]
+
+
+def encode_rows(
+    encoders: Sequence[Encoder], rows: list[PartRow]
+) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """For each encoder the rows that it has towers for, by place (m,), and their vectors (m, d).
+
+    What was prepared is let go.
+    """
+    found = [_encoded(encoder, rows, at) for at, encoder in enumerate(encoders)]
     for row in rows:
-        row.prepared = None
-    return vectors
+        row.prepared = []
+    return found
+
+
+def _encoded(encoder: Encoder, rows: list[PartRow], place: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    mine = [i for i, row in enumerate(rows) if row.prepared[place] is not None]
+    vectors = np.empty((len(mine), encoder.dimension), np.float32)
+    for modality in sorted({rows[i].modality for i in mine}):
+        at = [j for j, i in enumerate(mine) if rows[i].modality == modality]
+        vectors[at] = encoder.embed(modality, [p for j in at if (p := rows[mine[j]].prepared[place]) is not None])
+    return np.array(mine, np.int64), vectors

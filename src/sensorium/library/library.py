@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from sensorium.core.errors import LibraryMissing
 from sensorium.core.progress import Progress, Silent
 from sensorium.core.settings import library_path
-from sensorium.core.types import AddReport, Metric, Neighbors, Status
+from sensorium.core.types import AddReport, Metric, Neighbors, ReindexReport, Status
 from sensorium.library.query import Term, Text, named
 from sensorium.library.session import Session
 from sensorium.store.tables import Store
@@ -31,22 +31,27 @@ OnWait = Callable[[str], None]
 class Library:
     """Opens the library at `path` (a path, or a name in the per-user folder), or creates it.
 
-    `model` is a built-in bundle's name or a bundle's folder; it makes the library's space when the first item is added,
-    and must be the same later. Raises LibraryMissing (with `create=False`), LibraryTooNew, LibraryDamaged; ModelUnknown
-    for the model. Use it as a context manager, or call `close`.
+    `model` is a bundle's name or folder; it makes the library's space when the first item is added. `models` make
+    several: each part goes into every space whose model has a tower for it, and a query is asked of all that understand
+    it. Of a library that is there they choose among its spaces: those in service, unless said. Raises LibraryMissing
+    (with `create=False`), LibraryTooNew, LibraryDamaged; ModelUnknown for the model. Use it as a context manager, or
+    call `close`.
     """
 
     def __init__(
-        self, path: Paths | None = None, *, model: str | None = None, create: bool = True,
+        self, path: Paths | None = None, *, model: str | None = None, models: Sequence[str] = (), create: bool = True,
         progress: Progress | None = None,
     ) -> None:  # fmt: skip
         place = library_path(path)
         if not create and not place.is_dir():
             way_out = "make one with `sensorium add FOLDER`, or name another with --library"
             raise LibraryMissing(f"there is no library at {place}: {way_out}")
-        if model is not None or not place.is_dir():
-            _check_model(model)
-        self._session = Session(Store.open(place, create=create), model, progress or Silent())
+        named = tuple(dict.fromkeys((*([model] if model is not None else ()), *models)))
+        if not place.is_dir():
+            _check_models(named)
+        self._session = Session(Store.open(place, create=create), named, progress or Silent())
+        if any(not self._has(model) for model in named):
+            _check_models(named)
 
     def __enter__(self) -> Self:
         return self
@@ -156,6 +161,43 @@ class Library:
 
         return remove(self._session, what, wait=wait, on_wait=on_wait)
 
+    def reindex(
+        self, model: str, *, beside: bool = False, wait: float = 0.0, on_wait: OnWait | None = None,
+        memory: int | None = None, limits: Limits | None = None,
+    ) -> ReindexReport:  # fmt: skip
+        """Fill a space by another model, while others search in the present ones, and make it the default one.
+
+        `beside`: it goes into service beside the others instead. A stop loses little; the same call goes on from there.
+        When something could be found before and not after, the space is filled and not put into service: `use` does it
+        all the same. The former space stays, for `use()`, until `drop`. Raises ModelUnknown, LibraryEmpty,
+        LibraryLocked, LibraryFull, BadMemory.
+        """
+        from sensorium.library.reindex import Wish, reindex
+
+        return reindex(
+            self._session, Wish(model, beside), wait=wait, on_wait=on_wait, memory=memory, limits=limits
+        )  # fmt: skip
+
+    def use(
+        self, space: str | None = None, *, wait: float = 0.0, on_wait: OnWait | None = None, memory: int | None = None
+    ) -> ReindexReport:
+        """Make a space that the library has the default one, by its name or its model's; None: the former one.
+
+        What came while it was out of service is filled in first. Raises SpaceMismatch, and as `reindex`.
+        """
+        from sensorium.library.reindex import Wish, reindex
+
+        return reindex(self._session, Wish(space, own=True), wait=wait, on_wait=on_wait, memory=memory)
+
+    def drop(self, space: str, *, wait: float = 0.0, on_wait: OnWait | None = None) -> int:
+        """Delete a space, by its name or its model's, but not the default one; returns how many vectors it had.
+
+        Raises SpaceMismatch, LibraryLocked.
+        """
+        from sensorium.library.reindex import drop
+
+        return drop(self._session, space, wait=wait, on_wait=on_wait)
+
     def status(self) -> Status:
         """Counts, spaces, bytes on the disk, and who is writing now."""
         from sensorium.library.status import status
@@ -172,17 +214,23 @@ class Library:
         """See what other processes wrote since; returns whether anything changed. `search` does it by itself."""
         return self._session.store.refresh()
 
+    def _has(self, model: str) -> bool:
+        """Whether a space of the library goes by that name, or by that of its model."""
+        spaces = self._session.store.settings.spaces
+        return model in spaces or model in {said.model for said in spaces.values()}
+
     def close(self) -> None:
         """Let go of towers and index files; they are opened again when the library is used again."""
         self._session.forget()
 
 
-def _check_model(model: str | None) -> None:
+def _check_models(models: Sequence[str]) -> None:
     """An unknown model is said before a folder is made for it."""
     from sensorium.core.settings import default_model
     from sensorium.encoders.bundle import find_bundle
 
-    find_bundle(model or default_model())
+    for model in models or (default_model(),):
+        find_bundle(model)
 
 
 def _terms(terms: Sequence[str | Term]) -> list[Term]:

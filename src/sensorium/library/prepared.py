@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from sensorium.core.types import Audio, Modality, Part
 
 if TYPE_CHECKING:
     from sensorium.encoders.encoder import Prepared
+    from sensorium.encoders.preparer import Preparer
 
 PREVIEW_SIDE = 160
 _WAVE_HEIGHT = 48
@@ -22,36 +24,58 @@ _WAVE_COLOUR, _PAPER = (64, 96, 160), 255
 
 @dataclass(slots=True)
 class PartRow:
-    """A part as it is stored."""
+    """A part as it is stored, and as the towers of each space see it, in their order: None where there is no tower."""
 
     modality: Modality
     place: Mapping[str, Any]
     text: str
     preview: bytes | None
     attributes: Mapping[str, Any]
-    prepared: Prepared | None
+    prepared: list[Prepared | None]
 
 
-def row_maker(bundle: str) -> Callable[[Part], dict[str, Any] | None]:
-    """What makes the fields of a `PartRow` for the towers of the bundle in a folder; None for what has no tower.
+def row_maker(bundles: str) -> Callable[[Part], dict[str, Any] | None]:
+    """What makes the fields of a `PartRow` for the towers of bundles, as JSON a list of folders; None without a tower.
 
     Called in a worker process, by its name. Raises BundleDamaged.
     """
     from sensorium.encoders.bundle import Bundle
     from sensorium.encoders.preparer import Preparer
 
-    preparer = Preparer(Bundle.open(bundle))
+    preparers = [Preparer(Bundle.open(folder)) for folder in json.loads(bundles)]
 
     def row(part: Part) -> dict[str, Any] | None:
-        if part.modality not in preparer.bundle.modalities:
+        if not any(part.modality in preparer.bundle.modalities for preparer in preparers):
             return None
         return {
             "modality": part.modality, "place": part.place.to_json(), "preview": preview_of(part),
             "text": storable(part.content) if part.modality == "text" else "",
-            "attributes": dict(part.attributes), "prepared": preparer.prepare(part),
+            "attributes": dict(part.attributes), "prepared": [prepared(preparer, part) for preparer in preparers],
         }  # fmt: skip
 
     return row
+
+
+def prepared(preparer: Preparer, part: Part) -> Prepared | None:
+    """The part as a bundle's tower sees it, None when it has none. A sound of another rate is resampled."""
+    tower = preparer.bundle.towers.get(part.modality)
+    if tower is None:
+        return None
+    if isinstance(part.content, Audio) and part.content.rate != (rate := preparer.limits()["audio_rate"]):
+        part = replace(part, content=resampled(part.content, rate))
+    return preparer.prepare(part)
+
+
+def resampled(sound: Audio, rate: int) -> Audio:
+    """A sound at another rate, as the reader of sounds would have given it."""
+    import av
+
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(sound.samples[None], np.float32), "fltp", "mono")
+    frame.sample_rate = sound.rate
+    resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate)
+    frames = [one for given in (frame, None) for one in resampler.resample(given)]
+    pieces = [np.empty(0, np.float32), *(one.to_ndarray()[0] for one in frames)]
+    return Audio(np.concatenate(pieces), rate)
 
 
 def preview_of(part: Part) -> bytes | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sensorium.core.errors import SensoriumError, Unreadable
 from sensorium.core.types import Modality, Part, Place
 from sensorium.library.intake import CHUNK
-from sensorium.library.prepared import PartRow, storable
+from sensorium.library.prepared import PartRow, prepared, storable
 from sensorium.library.query import local_path
 from sensorium.library.row_paths import row_path
 from sensorium.library.tabular import Columns, Row, plain, said
@@ -109,8 +109,9 @@ def _source(value: Any, column: str) -> tuple[Source | None, bytes]:
 class RowReader:
     """Makes parts of rows; `read` may be called in several threads at once. `turns` says whose files may be read."""
 
-    def __init__(self, encoder: OnnxEncoder, workers: Workers, turns: Turns, limits: Limits) -> None:
-        self._encoder, self._workers, self._turns, self._limits = encoder, workers, turns, limits
+    def __init__(self, encoders: Sequence[OnnxEncoder], workers: Workers, turns: Turns, limits: Limits) -> None:
+        self._encoders, self._workers, self._turns, self._limits = encoders, workers, turns, limits
+        self._modalities = {modality for encoder in encoders for modality in encoder.modalities}
 
     def read(self, record: Record, turn: int) -> Record:
         """Fill in the first parts of a row, or why it cannot be read, unless that is known already."""
@@ -149,11 +150,12 @@ class RowReader:
                 self._turns.over(turn)
 
     def _texts(self, column: str, text: str) -> Iterator[PartRow]:
-        if "text" not in self._encoder.modalities:
+        if "text" not in self._modalities:
             return
         for passage in passages(text, self._limits.passage_characters):
-            prepared = self._encoder.prepare(Part("text", passage.text))
-            yield PartRow("text", Place(section=column).to_json(), passage.text, None, {}, prepared)
+            part = Part("text", passage.text)
+            seen = [prepared(encoder.preparer, part) for encoder in self._encoders]
+            yield PartRow("text", Place(section=column).to_json(), passage.text, None, {}, seen)
 
     def _pieces(self, record: Record, column: str, role: str, source: Source) -> Iterator[PartRow]:
         wanted, given = _MODALITY.get(role), 0
@@ -170,7 +172,7 @@ class RowReader:
                     within = part.place.get("section")
                     part.place = {**part.place, "section": f"{column}/{within}" if within else column}
                     yield part
-            if not given and wanted in self._encoder.modalities:
+            if not given and wanted in self._modalities:
                 raise Unreadable(f"no {'picture' if role == 'image' else 'sound'} in it: it is of the kind {kind}")
         except Unreadable as error:
             raise Unreadable(f"{column}: {error.why}") from error

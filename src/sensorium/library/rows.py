@@ -142,7 +142,7 @@ class Catalog:
 class LiveView:
     """One state of a space: the snapshot's rows, those that came after it, and those that went.
 
-    `token` names the state, `snapshot` is the file that the base came from, if there is one.
+    `token` is the store's of that space, `snapshot` is the file that the base came from, if there is one.
     """
 
     space: str

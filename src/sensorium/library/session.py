@@ -1,13 +1,15 @@
-"""What a library has open: its store, the encoder of its space, and the live rows, kept fresh."""
+"""What a library has open: its store, the encoders of its spaces, and their live rows, kept fresh."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensorium.core.errors import BundleDamaged, ModelUnknown, SpaceMismatch
 from sensorium.core.progress import Progress, Silent
+from sensorium.store.library_json import Space
 from sensorium.store.tables import Store
 
 if TYPE_CHECKING:
@@ -15,28 +17,74 @@ if TYPE_CHECKING:
     from sensorium.encoders.onnx import OnnxEncoder
     from sensorium.library.rows import LiveView
 
+_PARTIAL = ".partial"
+
 
 @dataclass
 class Session:
-    """Shared by the verbs of one open library. `notes` are what the next answer should mention."""
+    """Shared by the verbs of one open library. `notes` are what the next answer should mention.
+
+    `models` are those that were asked for: they make a new library's spaces, and of one that is there choose among
+    those in service.
+    """
 
     store: Store
-    model: str | None = None
+    models: tuple[str, ...] = ()
     progress: Progress = field(default_factory=Silent)
-    view: LiveView | None = None
+    views: dict[str, LiveView] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    _encoder: OnnxEncoder | None = None
+    _encoders: dict[str, OnnxEncoder] = field(default_factory=dict)
+    _bundles: dict[str, Bundle] = field(default_factory=dict)
 
     @property
-    def encoder(self) -> OnnxEncoder:
-        """The encoder of the default space: the bundle that the library keeps, else the model asked for."""
-        if self._encoder is None:
-            self._encoder = self._open_encoder()
-        return self._encoder
+    def spaces(self) -> tuple[str, ...]:
+        """The spaces that are asked: those in service, the default one first, or those of the models asked for.
+
+        None in a new library. Raises SpaceMismatch, ModelUnknown.
+        """
+        if self.store.settings.default_space is None or not self.models:
+            return self.store.settings.served
+        return tuple(dict.fromkeys(self._space_of(model) for model in self.models))
+
+    @property
+    def view(self) -> LiveView | None:
+        """What is known of the default space."""
+        return self.views.get(self.store.settings.default_space or "")
+
+    def encoder_of(self, space: str) -> OnnxEncoder:
+        """The encoder of a space: of the bundle that the library keeps, or of the same model when that copy is gone."""
+        if space not in self._encoders:
+            from sensorium.encoders.onnx import OnnxEncoder
+
+            bundle = self._kept(space, self.store.settings.spaces[space].model)
+            self._encoders[space] = OnnxEncoder(bundle, precision=bundle.spaces[space])
+        return self._encoders[space]
+
+    def new_encoders(self) -> Mapping[str, OnnxEncoder]:
+        """By space, the encoders that a new library is to have."""
+        from sensorium.core.settings import default_model
+        from sensorium.encoders.onnx import OnnxEncoder
+
+        made = (OnnxEncoder(self._bundle(model)) for model in self.models or (default_model(),))
+        return {encoder.space: self._encoders.setdefault(encoder.space, encoder) for encoder in made}
+
+    def encoder_for(self, model: str) -> OnnxEncoder:
+        """The encoder of a model whose space the library may or may not have, at the precision that it has."""
+        from sensorium.encoders.onnx import OnnxEncoder
+
+        bundle = self._bundle(model)
+        known = [space for space in bundle.spaces if space in self.store.settings.spaces]
+        return self.encoder_of(known[0]) if known else OnnxEncoder(bundle)
 
     def forget(self) -> None:
-        """Let go of the encoder and of index files; they are opened again when they are needed."""
-        self._encoder = self.view = None
+        """Let go of encoders and of index files; they are opened again when they are needed."""
+        self._encoders, self._bundles, self.views = {}, {}, {}
+
+    def let_go(self) -> None:
+        """Let go of what is open of spaces that are no longer in service."""
+        for space in self.views.keys() - set(self.store.settings.served):
+            self.views.pop(space, None)
+            self._encoders.pop(space, None)
 
     def take_notes(self) -> list[str]:
         """What there is to say, once."""
@@ -44,16 +92,41 @@ class Session:
         self.notes, self.store.notes = [], []
         return notes
 
-    def keep_bundle(self) -> str:
-        """Make the encoder's space the library's own, with a copy of its bundle; returns the space."""
-        encoder = self.encoder
+    def keep_bundles(self) -> dict[str, OnnxEncoder]:
+        """The encoders of the spaces in service; a new library gets its spaces now, with copies of their bundles."""
         if self.store.settings.default_space is None:
-            kept = self.bundle_of(encoder.space)
-            if not kept.is_dir():
-                _copy(encoder.bundle, kept)
-            bundle = encoder.bundle
-            self.store.add_space(encoder.space, bundle.name, encoder.dimension, bundle.storage, default=True)
-        return encoder.space
+            encoders = self.new_encoders()
+            said = {space: self.keep(encoder) for space, encoder in encoders.items()}
+            default, *beside = said
+            self.store.add_spaces(said, default_space=default, beside=tuple(beside))
+        self.check_models()
+        return {space: self.encoder_of(space) for space in self.store.settings.served}
+
+    def gaps(self) -> set[int]:
+        """The items that are not done in a space in service: such as were out of reach when it was filled."""
+        return {int(item) for space in self.store.settings.served for item in self.store.left(space)}
+
+    def check_models(self) -> None:
+        """Raises SpaceMismatch when a model was asked for that is none of the library's in service; ModelUnknown."""
+        for model in self.models:
+            self._space_of(model)
+
+    def keep(self, encoder: OnnxEncoder) -> Space:
+        """Copy the bundle of a space into the library, unless it is there; returns what is to be said of the space."""
+        kept, bundle = self.bundle_of(encoder.space), encoder.bundle
+        if not kept.is_dir():
+            _copy(bundle, kept)
+        self._encoders[encoder.space] = encoder
+        return Space(bundle.name, encoder.dimension, bundle.storage)
+
+    def drop_bundle(self, space: str) -> None:
+        """Delete the copy of a bundle; a kill leaves it whole, or as what the next copy clears away."""
+        import shutil
+
+        kept = self.bundle_of(space)
+        if kept.is_dir():
+            aside = kept.rename(kept.with_name(f"{kept.name}{_PARTIAL}"))
+            shutil.rmtree(aside)
 
     def bundle_of(self, space: str) -> Path:
         """Where the bundle that made a space is kept."""
@@ -63,31 +136,57 @@ class Session:
         """Where the index files of a space lie."""
         return self.store.path / "indexes" / space
 
-    def _open_encoder(self) -> OnnxEncoder:
-        from sensorium.core.settings import default_model
-        from sensorium.encoders.bundle import Bundle, find_bundle
-        from sensorium.encoders.onnx import OnnxEncoder
+    def called(self, name: str) -> str:
+        """The space that the library has by a space's or a model's name. Raises SpaceMismatch."""
+        known = self.store.settings.spaces
+        found = [space for space, said in known.items() if name in (space, said.model)]
+        there = ", ".join(f"{said.model} (space {space})" for space, said in known.items()) or "none"
+        if name in known or len(found) == 1:
+            return name if name in known else found[0]
+        why = "several spaces are" if found else "no space is"
+        raise SpaceMismatch(f"{self.store.path}: {why} called {name!r}; there are {there}: name one by its space")
 
-        space = self.store.settings.default_space
-        if space is None:
-            return OnnxEncoder(Bundle.open(find_bundle(self.model or default_model())))
-        made_by = self.store.settings.spaces[space].model
-        if self.model is not None:
-            wanted = Bundle.open(find_bundle(self.model))
-            if space not in wanted.spaces:
+    def _bundle(self, model: str) -> Bundle:
+        """The bundle of a model, opened once."""
+        from sensorium.encoders.bundle import Bundle, find_bundle
+
+        if model not in self._bundles:
+            self._bundles[model] = Bundle.open(find_bundle(model))
+        return self._bundles[model]
+
+    def _space_of(self, model: str) -> str:
+        """The space in service that a model means."""
+        settings = self.store.settings
+        try:
+            wanted = self._bundle(model)
+        except ModelUnknown:
+            if model not in {*settings.spaces, *(said.model for said in settings.spaces.values())}:
+                raise
+            space = self.called(model)
+        else:
+            space = next((space for space in wanted.spaces if space in settings.spaces), "")
+            if not space:
+                made_by = " and ".join(f"{settings.spaces[s].model} (space {s})" for s in settings.served)
                 raise SpaceMismatch(
-                    f"{self.store.path} was made with the model {made_by} (space {space}), not with {wanted.name} "
-                    f"(space {wanted.space}): leave out --model and SENSORIUM_MODEL, or name another --library"
+                    f"{self.store.path} was made with the model {made_by}, not with {wanted.name} "
+                    f"(space {wanted.space}): leave out --model and SENSORIUM_MODEL, name another --library, or make "
+                    f"a space of it with: sensorium reindex --model {model}"
                 )
-        bundle = self._kept(space, made_by)
-        return OnnxEncoder(bundle, precision=bundle.spaces[space])
+        if space not in settings.served:
+            name, default = settings.spaces[space].model, settings.spaces[settings.default_space or ""].model
+            raise SpaceMismatch(
+                f"{self.store.path}: the space of {name} ({space}) is not in service, that of {default} "
+                f"({settings.default_space}) is: leave out --model, or fill and use it with: "
+                f"sensorium reindex --use {space}"
+            )
+        return space
 
     def _kept(self, space: str, made_by: str) -> Bundle:
         """The bundle that the library keeps, or the named model, when that copy is gone and the model still the same.
 
         Raises BundleDamaged.
         """
-        from sensorium.encoders.bundle import Bundle, find_bundle
+        from sensorium.encoders.bundle import Bundle
 
         kept = self.bundle_of(space)
         try:
@@ -97,14 +196,15 @@ class Session:
             damage = BundleDamaged(f"the bundle in {kept} is not the one that made the library: put that one back")
         except BundleDamaged as error:
             damage = error
-        try:
-            stand_in = Bundle.open(find_bundle(self.model or made_by))
-        except ModelUnknown:
-            raise damage from None
-        if space not in stand_in.spaces:
-            raise damage
-        self.notes.append(f"{damage}; the installed model {made_by} is the same and is used instead")
-        return stand_in
+        for model in dict.fromkeys((*self.models, made_by)):
+            try:
+                stand_in = self._bundle(model)
+            except ModelUnknown:
+                continue
+            if space in stand_in.spaces:
+                self.notes.append(f"{damage}; the installed model {made_by} is the same and is used instead")
+                return stand_in
+        raise damage
 
 
 def _copy(bundle: Bundle, target: Path) -> None:
@@ -114,8 +214,9 @@ def _copy(bundle: Bundle, target: Path) -> None:
     from sensorium.encoders.bundle import MANIFEST
     from sensorium.store.durable import full_disk_told, sync_file, sync_folder
 
-    partial = target.with_name(f"{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    partial = target.with_name(f"{target.name}{_PARTIAL}")
+    for left in target.parent.glob(f"*{_PARTIAL}"):  # of a killed process: whoever copies holds the lock
+        shutil.rmtree(left, ignore_errors=True)
     try:
         with full_disk_told(target.parent.parent):
             partial.mkdir(parents=True)

@@ -31,39 +31,46 @@ _CATALOG = {"items", "present", "kind", "kinds_blob", "kinds_at", "path_blob", "
 
 def live_view(session: Session, space: str) -> LiveView:
     """The present state of a space; cheap when nothing changed since the last call or since the snapshot."""
-    token, view = session.store.token(), session.view
-    if view is not None and (view.space, view.token) == (space, token):
+    token, view = session.store.token(space), session.views.get(space)
+    if view is not None and view.token == token:
         return view
     session.store.refresh()
-    session.view = _opened(session, space, token)
-    return session.view
+    view = session.views[space] = _opened(session, space, token)
+    return view
 
 
 def settle(session: Session, *, always: bool = False) -> None:
-    """After a write, under the lock: make every space's snapshot current when that pays, or `always`.
+    """After a write, under the lock: make the snapshots of the spaces in service current when that pays, or `always`.
 
-    Raises LibraryFull.
+    Those of other spaces go: what is removed must not stay in them. Raises LibraryFull.
     """
+    session.store.refresh()
+    session.views.clear()
+    for space in session.store.settings.served:
+        settle_space(session, space, always=always)
+    for folder in (session.store.path / "indexes").glob("*"):
+        if folder.name not in session.store.settings.served:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def settle_space(session: Session, space: str, *, always: bool = False) -> None:
+    """Make the snapshot of one space current. Raises LibraryFull."""
     from sensorium.store.durable import full_disk_told
 
-    session.store.refresh()
-    session.view, settings = None, session.store.settings
-    for space in settings.spaces:
-        with full_disk_told(session.store.path):
-            view = _settled(session, space, always=always)
-        session.view = view if space == settings.default_space else session.view
+    with full_disk_told(session.store.path):
+        session.views[space] = _settled(session, space, always=always)
 
 
 def drop_snapshots(session: Session) -> None:
     """Delete all index files of all spaces: the next search makes them again."""
-    session.view = None
+    session.views.clear()
     shutil.rmtree(session.store.path / "indexes", ignore_errors=True)
 
 
 def replace_damaged(session: Session, space: str, damage: IndexDamaged) -> None:
     """Forget index files that were found damaged while they were searched."""
     session.notes.append(f"the index was damaged ({damage}) and has been built again from the store")
-    session.view = None
+    session.views.pop(space, None)
     shutil.rmtree(session.indexes(space), ignore_errors=True)
 
 
@@ -73,7 +80,7 @@ def _opened(session: Session, space: str, token: str) -> LiveView:
     kept = _kept(session, space)
     if kept is not None and kept.token == token:
         return kept
-    known = kept or (session.view if session.view is not None and session.view.space == space else None)
+    known = kept or session.views.get(space)
     busy = writing_now(session.store.path) is not None  # then the writer will leave a snapshot behind
     if known is not None and (busy or len(known.base) >= REWRITE_ALWAYS_BELOW):
         return _with_delta(session, known)
@@ -83,7 +90,7 @@ def _opened(session: Session, space: str, token: str) -> LiveView:
 
 def _settled(session: Session, space: str, *, always: bool) -> LiveView:
     kept = None if always else _kept(session, space)
-    if kept is not None and kept.token == session.store.token():
+    if kept is not None and kept.token == session.store.token(space):
         return kept
     if kept is not None and len(kept.base) >= REWRITE_ALWAYS_BELOW:
         view = _with_delta(session, kept)
@@ -96,7 +103,7 @@ def _settled(session: Session, space: str, *, always: bool) -> LiveView:
 
 def _from_tables(session: Session, space: str) -> LiveView:
     live = session.store.live(space)
-    return LiveView.whole(space, live.token, Rows.of(live), Catalog.of(live.table))
+    return LiveView.whole(space, live.stamp, Rows.of(live), Catalog.of(live.table))
 
 
 def _with_delta(session: Session, known: LiveView) -> LiveView:
@@ -114,7 +121,7 @@ def _with_delta(session: Session, known: LiveView) -> LiveView:
             present[at[at >= 0]] = True
             gone = base.arrays["parts"][~present]
             catalog = Catalog.of(extra.table)
-            return LiveView(space, live.token, base, catalog, Rows.of(extra), gone, known.snapshot)
+            return LiveView(space, live.stamp, base, catalog, Rows.of(extra), gone, known.snapshot)
     return _from_tables(session, space)
 
 
@@ -137,7 +144,7 @@ def _offered(session: Session, view: LiveView) -> LiveView:
             why = refused.strerror or refused
             session.notes.append(f"the index could not be written ({why}): searches will be slower until it can")
             return view
-        if session.store.token() == view.token:
+        if session.store.token(view.space) == view.token:
             return _kept(session, view.space) or view
         session.store.refresh()
         view = _from_tables(session, view.space)

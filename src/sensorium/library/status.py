@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sensorium.core.errors import BundleDamaged
 from sensorium.core.types import SpaceStatus, Status
 
 if TYPE_CHECKING:
@@ -33,13 +35,38 @@ def status(session: Session) -> Status:
     store.refresh()
     items = store.items(columns=["kind", "state"]).to_pylist()
     kinds = Counter(i["kind"] for i in items if i["state"] == "present")
-    settings, spaces, parts = store.settings, [], 0
+    settings, spaces = store.settings, []
     for space, said in settings.spaces.items():
         count = len(store.live_ids(space).parts)
         default = space == settings.default_space
-        parts = count if default else parts
-        spaces.append(SpaceStatus(space, said.model, said.dimension, count, default))
+        left, size = len(store.left(space)), space_bytes(session, space)
+        known = SpaceStatus(space, said.model, said.dimension, count, default, space in settings.served, left)
+        spaces.append(replace(known, precision=_precision(session, space), bytes=size))
     holder = writing_now(store.path)
-    return Status(str(store.path), settings.format, sum(kinds.values()), len(items) - sum(kinds.values()), parts,
-                  store.skipped().num_rows, dict(sorted(kinds.items())), tuple(spaces), folder_bytes(store.path),
-                  str(holder) if holder else None)  # fmt: skip
+    return Status(str(store.path), settings.format, sum(kinds.values()), len(items) - sum(kinds.values()),
+                  _parts(session), store.skipped().num_rows, dict(sorted(kinds.items())), tuple(spaces),
+                  folder_bytes(store.path), str(holder) if holder else None)  # fmt: skip
+
+
+def _parts(session: Session) -> int:
+    """How many parts are found in the spaces in service."""
+    import numpy as np
+
+    found = [session.store.live_ids(space).parts for space in session.store.settings.served]
+    return len(np.unique(np.concatenate(found))) if found else 0
+
+
+def space_bytes(session: Session, space: str) -> int:
+    """What a space takes on the disk: its vectors, its index files, its bundle."""
+    vectors = session.store.path / "vectors"
+    tables = (vectors / f"{space}.lance", vectors / f"{space}.without.lance")
+    return sum(map(folder_bytes, (*tables, session.indexes(space), session.bundle_of(space))))
+
+
+def _precision(session: Session, space: str) -> str:
+    from sensorium.encoders.bundle import Bundle
+
+    try:
+        return Bundle.open(session.bundle_of(space)).spaces.get(space, "")
+    except BundleDamaged:
+        return ""

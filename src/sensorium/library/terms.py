@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 LONGEST = 64  # parts of a query: the first of a file, or as many spread over an item
 
+
+class CannotAsk(BadQuery):
+    """A term that says nothing in one space; in another it may."""
+
+
 Found = tuple[NDArray[np.float32], list[Modality | None]]
 
 
@@ -71,10 +76,16 @@ def _gist(vectors: NDArray[np.float32], modalities: list[Modality | None]) -> ND
 def _vectors(session: Session, view: LiveView, term: Term) -> Found:
     """The vectors (n, d) of a term, without its weight."""
     if isinstance(term, Text):
-        return session.encoder.encode([Part("text", term.text)]), ["text"]
+        encoder = session.encoder_of(view.space)
+        if "text" not in encoder.modalities:
+            there, name = ", ".join(encoder.modalities), encoder.bundle.name
+            raise CannotAsk(f"model {name!r} has no text tower, only {there}; choose another --model")
+        return encoder.encode([Part("text", term.text)]), ["text"]
     if isinstance(term, Vector):
+        if view.space != session.spaces[0]:
+            raise CannotAsk("a vector is one of the default space")
         return _given(term, view.base.arrays["vectors"].shape[1])[None], [None]
-    return _of_item(view, term) if isinstance(term, Like) else _of_file(session, term)
+    return _of_item(view, term) if isinstance(term, Like) else _of_file(session, view.space, term)
 
 
 def _given(term: Vector, dimension: int) -> NDArray[np.float32]:
@@ -88,28 +99,29 @@ def _given(term: Vector, dimension: int) -> NDArray[np.float32]:
 def _of_item(view: LiveView, term: Like) -> Found:
     vectors, modalities = view.vectors_of(term.item)
     if not len(vectors):
-        raise BadQuery(f"no item {term.item} in the library: `sensorium search ... --json` shows the ids of items")
+        raise CannotAsk(f"no item {term.item} in the library: `sensorium search ... --json` shows the ids of items")
     at = np.unique(np.linspace(0, len(vectors) - 1, LONGEST).round().astype(np.int64))
     return vectors[at], [modalities[row] for row in at]
 
 
-def _of_file(session: Session, term: File) -> Found:
+def _of_file(session: Session, space: str, term: File) -> Found:
     from sensorium.library.intake import encode_rows, workers_for
     from sensorium.library.memory import Budget
 
-    source, encoder = _source(term), session.encoder
+    source, encoder = _source(term), session.encoder_of(space)
     name = "the query" if isinstance(term.source, bytes) else source.path
     limits = Limits(**encoder.limits(), max_parts=LONGEST)
     try:
-        with workers_for(encoder, Budget.of(None, 1)) as workers:
+        with workers_for([encoder], Budget.of(None, 1)) as workers:
             _, found = workers.read(source, limits)
             rows = [PartRow(**row) for row in found]
     except Unreadable as error:
         raise BadQuery(f"{name} cannot be read as a query: {error.why}; give a text, a picture or a sound") from error
     if not rows:
         there = ", ".join(encoder.modalities)
-        raise BadQuery(f"{name} holds nothing that the model has a tower for ({there}): give another file")
-    return encode_rows(encoder, rows), [row.modality for row in rows]
+        raise CannotAsk(f"{name} holds nothing that the model has a tower for ({there}): give another file")
+    ((_, vectors),) = encode_rows([encoder], rows)
+    return vectors, [row.modality for row in rows]
 
 
 def _source(term: File) -> Source:

@@ -119,11 +119,16 @@ def _messages(job: dict[str, Any], limits: Limits) -> Iterator[dict[str, Any]]:
     for part in parts:
         if (row := _made(make, part)) is not None:
             message["rows"].append(row)
-            size += sum(getattr(value, "nbytes", 0) for value in row.values())
+            size += sum(map(_bytes, row.values()))
         if len(message["rows"]) >= ROWS or size >= ROW_BYTES or time.monotonic() - since > ROW_SECONDS:
             yield message
             message, size, since = {"rows": []}, 0, time.monotonic()
     yield {**message, "end": True}
+
+
+def _bytes(value: Any) -> int:
+    """What an array, or a list of arrays, takes; nothing else of a row is large."""
+    return sum(map(_bytes, value)) if isinstance(value, list) else getattr(value, "nbytes", 0)
 
 
 class _MakeFailed(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,13 +15,16 @@ from sensorium.core.errors import LibraryLocked, SpaceMismatch
 from sensorium.store.library_json import NAME, change_settings, read_settings
 from sensorium.store.live import column
 from sensorium.store.lock import Lock
-from sensorium.store.schemas import ITEMS, PARTS, SKIPPED, rows_table, vectors_schema
+from sensorium.store.manifests import vectors_folder, without
+from sensorium.store.schemas import ITEMS, PARTS, SKIPPED, WITHOUT, rows_table, vectors_schema
 from sensorium.store.sweep import listed, sweep
 from sensorium.store.table_writer import TableWriter
 from sensorium.store.tables import Store
 
 # Opening reads one small file a fragment, and every version keeps a manifest that names them all.
 _TIDY_VERSIONS = 24
+# Ends the name of a table that is being deleted.
+_DROPPED = ".dropped"
 
 
 def new_revision() -> int:
@@ -33,11 +37,13 @@ class Batch:
     """Items with all their parts, and the parts' vectors by space: what is written in one commit.
 
     Tables with the columns of `schemas`; each part and vector names the item and the revision of its item row.
+    `without` has by space the items in which there is nothing for it.
     """
 
     items: pa.Table
     parts: pa.Table
     vectors: Mapping[str, pa.Table] = field(default_factory=dict)
+    without: Mapping[str, pa.Table] = field(default_factory=dict)
 
 
 class Writer:
@@ -53,12 +59,16 @@ class Writer:
         self._path = store.path
         for left in self._path.glob(f"{NAME}.*.tmp"):
             left.unlink()
+        for left in (self._path / "vectors").glob(f"*{_DROPPED}"):
+            shutil.rmtree(left)
         self._items = TableWriter(self._path, "items", ITEMS)
         self._parts = TableWriter(self._path, "parts", PARTS)
         self._skipped = TableWriter(self._path, "skipped", SKIPPED)
         self._spaces: dict[str, TableWriter] = {}
         for space in read_settings(self._path).spaces:
             self._space(space)
+            if vectors_folder(self._path, without(space)).is_dir():
+                self._without(space)
         store.notes += self.notes
         self.sweep()
         settings = read_settings(self._path)
@@ -89,9 +99,11 @@ class Writer:
         self._tidy_when_due()
 
     def write_vectors(self, batch: Batch) -> None:
-        """The first third of `commit`; also how `reindex` fills a space. Raises `SpaceMismatch`."""
+        """The first third of `commit`. Raises `SpaceMismatch`."""
         for space, rows in batch.vectors.items():
             self._space(space).append(rows)
+        for space, rows in batch.without.items():
+            self._without(space).append(rows)
 
     def write_parts(self, batch: Batch) -> None:
         """The second third of `commit`."""
@@ -107,6 +119,34 @@ class Writer:
         self._items.upsert(batch.items)
         self._top_id = max(self._top_id, int(ids.max(initial=0)))
         self._top_part = max(self._top_part, last)
+
+    def fill(self, batch: Batch) -> None:
+        """Gives items that are in vectors of a further space, and the parts that they lack; `items` is not looked at.
+
+        The vectors come last and in one version: a part without one is not found, and is there for the next try.
+        """
+        self._parts.append(batch.parts)
+        self._top_part = max(self._top_part, int(column(batch.parts, "id").max(initial=0)))
+        self.write_vectors(batch)
+        self._tidy_when_due()
+
+    def drop(self, space: str) -> int:
+        """Deletes a space that is not in service, with the parts that only it had; returns how many vectors it had.
+
+        A kill leaves it as it was, or empty and still named: then it is dropped once more.
+        """
+        count = len(self._space(space).rows("part"))
+        for name in (space, without(space)):
+            self._spaces.pop(name, None)
+            folder = vectors_folder(self._path, name)
+            if folder.is_dir():
+                folder.rename(folder.with_suffix(_DROPPED))
+        spaces = {name: said for name, said in read_settings(self._path).spaces.items() if name != space}
+        change_settings(self._path, spaces=spaces)
+        for left in (self._path / "vectors").glob(f"*{_DROPPED}"):
+            shutil.rmtree(left)
+        self._sweep_parts()
+        return count
 
     def update_items(self, rows: pa.Table) -> None:
         """Changes columns of items (`state`, `path`, `mtime`): `rows` has `id` and those; unknown ids are ignored."""
@@ -144,9 +184,21 @@ class Writer:
         """Deletes the parts and vectors that no item row names; returns how many rows."""
         return sweep(self._items, [self._parts, *self._spaces.values()])
 
+    def _sweep_parts(self) -> None:
+        """Deletes the parts that no space has a vector for: what a dropped space, or a killed filling, leaves."""
+        spaces = [table for name, table in self._spaces.items() if name in read_settings(self._path).spaces]
+        rows = self._parts.rows("id", row_ids=True)
+        known = np.concatenate([np.empty(0, np.int64), *(column(table.rows("part"), "part") for table in spaces)])
+        dead = column(rows, "_rowid")[~np.isin(column(rows, "id"), known)]
+        if len(dead):
+            self._seal()
+        for some in listed(dead):
+            self._parts.delete(f"_rowid IN ({some})")
+
     def compact(self) -> None:
         """Sweeps, joins fragments, and deletes old versions and stray files: no byte of what was removed is left."""
         self.sweep()
+        self._sweep_parts()
         for table in self._tables():
             table.compact()
 
@@ -172,6 +224,12 @@ class Writer:
             schema = vectors_schema(said.dimension, said.storage)
             self._spaces[space] = TableWriter(self._path, f"vectors/{space}", schema)
         return self._spaces[space]
+
+    def _without(self, space: str) -> TableWriter:
+        name = without(space)
+        if name not in self._spaces:
+            self._spaces[name] = TableWriter(self._path, f"vectors/{name}", WITHOUT)
+        return self._spaces[name]
 
 
 def _top(table: TableWriter) -> int:

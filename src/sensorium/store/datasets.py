@@ -74,9 +74,11 @@ class Tables:
     looked for in a table that is older, or newer by a sweep, than the item row that names it.
     """
 
-    def __init__(self, library: Path, opened: dict[str, LanceDataset], token: str, notes: list[str]) -> None:
+    def __init__(
+        self, library: Path, opened: dict[str, LanceDataset], token: str, stamps: dict[str, str], notes: list[str]
+    ) -> None:
         self.library, self.token, self.notes = library, token, notes
-        self._opened = opened
+        self._opened, self._stamps = opened, stamps
 
     @classmethod
     def open(cls, library: Path) -> Tables:
@@ -84,12 +86,14 @@ class Tables:
         items = library / "items.lance"
         for _ in range(_TRIES):
             before, newest = token(library), versions(items)[:1]
+            spaces = [folder.stem for folder in table_folders(library) if folder.parent.name == "vectors"]
+            stamps = {space: token(library, space) for space in ["", *spaces]}
             try:
                 opened, notes = cls._open_all(library)
             except Moved:
                 continue
             if versions(items)[:1] == newest:
-                return cls(library, opened, before, notes)
+                return cls(library, opened, before, stamps, notes)
         raise LibraryDamaged(f"{library}: changes faster than it can be opened; try again when the writer is done")
 
     @staticmethod
@@ -102,6 +106,10 @@ class Tables:
             if torn:
                 notes.append(f"{folder}: its newest version was cut short, so the one before it is used")
         return opened, notes
+
+    def stamp(self, space: str) -> str:
+        """The token of a space at this version."""
+        return self._stamps.get(space, self._stamps[""])
 
     def get(self, name: str) -> LanceDataset | None:
         """`items`, `parts`, `skipped`, or the vectors of the space `name`; None when nothing was ever written."""

@@ -12,7 +12,7 @@ from typing import Any
 from sensorium.core.errors import LibraryDamaged, LibraryMissing, LibraryTooNew
 from sensorium.store.durable import write_json
 
-FORMAT = 2
+FORMAT = 3
 NAME = "library.json"
 
 
@@ -30,7 +30,8 @@ class LibrarySettings:
     """What `library.json` says.
 
     `high_id` and `high_part` are ids below which none may be given out again, `hashed_with` what makes the hashes of
-    its files.
+    its files. Every `add` fills the spaces in service: `default_space`, and those `beside` it. `previous_space` was the
+    default one before.
     """
 
     format: int = FORMAT
@@ -40,6 +41,13 @@ class LibrarySettings:
     hashed_with: str = "blake3"
     default_space: str | None = None
     spaces: Mapping[str, Space] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
+    previous_space: str | None = None
+
+    @property
+    def served(self) -> tuple[str, ...]:
+        """The spaces in service, the default one first."""
+        return () if self.default_space is None else (self.default_space, *self.beside)
 
 
 def read_format(folder: Path) -> int:
@@ -53,7 +61,7 @@ def read_settings(folder: Path) -> LibrarySettings:
     refuse_newer(folder, int(values["format"]))
     try:
         spaces = {name: Space(**space) for name, space in values.pop("spaces").items()}
-        return LibrarySettings(**values, spaces=spaces)
+        return LibrarySettings(**{**values, "spaces": spaces, "beside": tuple(values.get("beside", ()))})
     except (KeyError, TypeError, AttributeError) as error:
         raise _damaged(folder, str(error)) from error
 

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sensorium.core.types import MODALITIES
-from sensorium.store.schemas import ITEMS, PARTS, matrix, vectors_schema
+from sensorium.store.manifests import without
+from sensorium.store.schemas import ITEMS, PARTS, WITHOUT, matrix, vectors_schema
 
 if TYPE_CHECKING:
     from lance import LanceDataset
@@ -27,12 +28,13 @@ _KEYS = ["part", "item", "revision"]
 class LiveIds:
     """The parts of a space that count, sorted by id: `parts` and their `items`, int64 (n,).
 
-    `token` is the store's when they were read.
+    `token` is the store's when they were read, `stamp` the space's own.
     """
 
     parts: NDArray[np.int64]
     items: NDArray[np.int64]
     token: str
+    stamp: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +43,7 @@ class LiveRows:
 
     `parts`, `items` int64; `vectors` float32 (n, d), not normalised; `modalities` int8, positions in
     `core.types.MODALITIES`; `places` JSON; `texts`, "" where a part has none; `table` the items of the same version,
-    missing ones included; `token` the store's when they were read.
+    missing ones included; `token` the store's when they were read, `stamp` the space's own.
     """
 
     parts: NDArray[np.int64]
@@ -52,6 +54,7 @@ class LiveRows:
     texts: list[str]
     table: pa.Table
     token: str
+    stamp: str
 
 
 class Revisions:
@@ -83,7 +86,25 @@ def live_ids(tables: Tables, space: str) -> LiveIds:
     parts, items = column(keys, "part"), column(keys, "item")
     alive = np.flatnonzero(_revisions(tables).name(items, column(keys, "revision")))
     alive = alive[np.argsort(parts[alive])]
-    return LiveIds(parts[alive], items[alive], tables.token)
+    return LiveIds(parts[alive], items[alive], tables.token, tables.stamp(space))
+
+
+def left(tables: Tables, space: str) -> NDArray[np.int64]:
+    """The items (n,) that are not done in `space`: neither vectors nor the word that there are none."""
+    items = tables.read("items", ITEMS, lambda items: items.to_table(columns=["id", "revision"]))
+    revisions, todo = Revisions(items), column(items, "id")
+    for name, schema in ((space, vectors_schema(1, "float32")), (without(space), WITHOUT)):
+        rows = tables.read(name, schema, lambda table: table.to_table(columns=["item", "revision"]))
+        owners = column(rows, "item")
+        todo = np.setdiff1d(todo, owners[revisions.name(owners, column(rows, "revision"))])
+    return np.asarray(todo, np.int64)
+
+
+def parts_of(tables: Tables, items: NDArray[np.int64] | None, columns: Sequence[str]) -> pa.Table:
+    """The parts that count, by id, or those of `items` alone; `item`, `revision` and these `columns` of them."""
+    names = list(dict.fromkeys(["id", "item", "revision", *columns]))
+    read = tables.read("parts", PARTS, lambda parts: _read(parts, "item", names, items)).select(names)
+    return _named(read, "id", _revisions(tables)).sort_by("id")
 
 
 def live_rows(
@@ -108,6 +129,7 @@ def live_rows(
         parts["text"].fill_null("").to_pylist(),
         tables.read("items", ITEMS, lambda items: items.to_table(columns=list(columns))).select(list(columns)),
         tables.token,
+        tables.stamp(space),
     )
 
 

@@ -20,6 +20,16 @@ def table_folders(library: Path) -> list[Path]:
     return [library / f"{name}.lance" for name in ("items", "parts", "skipped")] + spaces
 
 
+def vectors_folder(library: Path, space: str) -> Path:
+    """Where the vectors of a space lie."""
+    return library / "vectors" / f"{space}.lance"
+
+
+def without(space: str) -> str:
+    """The name of the table of the items that have nothing for the towers of a space."""
+    return f"{space}.without"
+
+
 def versions(table: Path) -> list[tuple[int, Path]]:
     """(version, manifest) of every version of a table, newest first; [] when there is no table."""
     try:
@@ -46,10 +56,14 @@ def ends_well(path: Path, size: int | None = None) -> bool:
         return False
 
 
-def token(library: Path) -> str:
-    """A stamp that changes whenever a table or `library.json` does. Costs a few directory listings."""
+def token(library: Path, space: str | None = None) -> str:
+    """A stamp that changes whenever a table or `library.json` does. Costs a few directory listings.
+
+    With `space`, what a search of that space depends on: the items and its vectors. A part never changes.
+    """
     stamp = hashlib.blake2b(digest_size=12)
-    for path in (library / "library.json", *_newest(library)):
+    named = (library / "library.json",) if space is None else ()
+    for path in (*named, *_newest(library, space)):
         try:
             said = path.stat()
         except FileNotFoundError:  # cleaned away between the listing and now: so it is not what it was
@@ -58,8 +72,9 @@ def token(library: Path) -> str:
     return stamp.hexdigest()
 
 
-def _newest(library: Path) -> Iterator[Path]:
-    for table in table_folders(library):
+def _newest(library: Path, space: str | None) -> Iterator[Path]:
+    all_of_it = table_folders(library) if space is None else [library / "items.lance", vectors_folder(library, space)]
+    for table in all_of_it:
         found = versions(table)
         if found:
             yield found[0][1]

@@ -18,8 +18,13 @@ def _name_the_hash(library: Path) -> None:
     write_json(library / NAME, {"hashed_with": "blake2b", **raw_settings(library)})
 
 
+def _name_what_is_served(library: Path) -> None:
+    """Format 3 has several spaces, which older code would not keep alike; before, the one there was is the default."""
+    write_json(library / NAME, {"beside": [], "previous_space": None, **raw_settings(library)})
+
+
 # STEPS[n] makes a library of format n + 1 from one of format n. A step may be killed and run again from its start.
-STEPS: dict[int, Step] = {1: _name_the_hash}
+STEPS: dict[int, Step] = {1: _name_the_hash, 2: _name_what_is_served}
 
 
 def migrate(library: Path, *, steps: Mapping[int, Step] = STEPS, target: int = FORMAT, wait: float = 60.0) -> bool:

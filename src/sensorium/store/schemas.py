@@ -48,6 +48,13 @@ SKIPPED = pa.schema([
 ])  # fmt: skip
 
 
+# Items in which there is nothing for the towers of a space: nothing is left to do for them.
+WITHOUT = pa.schema([
+    pa.field("item", pa.int64(), nullable=False),
+    pa.field("revision", pa.int64(), nullable=False),
+])  # fmt: skip
+
+
 def vectors_schema(dimension: int, storage: str) -> pa.Schema:
     """The columns of a space: `storage` is `float16` or `float32`."""
     width = {"float16": pa.float16(), "float32": pa.float32()}[storage]

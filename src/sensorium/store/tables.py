@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sensorium.core.errors import LibraryDamaged, LibraryMissing
 from sensorium.store import manifests
@@ -91,9 +91,12 @@ class Store:
         """The token of the version that is read: older than `token()` when a writer has been at work."""
         return self._opened.token if self._opened else self.token()
 
-    def token(self) -> str:
-        """A stamp of the library as it is now on the disk: changes with every table and with `library.json`."""
-        return manifests.token(self._path)
+    def token(self, space: str | None = None) -> str:
+        """A stamp of the library as it is now on the disk: changes with every table and with `library.json`.
+
+        With `space`, with what a search of that space depends on.
+        """
+        return manifests.token(self._path, space)
 
     def refresh(self) -> bool:
         """Goes to the newest version; cheap when nothing has changed. Returns whether the tables will be read anew."""
@@ -105,9 +108,17 @@ class Store:
 
     def add_space(self, space: str, model: str, dimension: int, storage: str, *, default: bool) -> None:
         """Names a space in `library.json`, and makes it the default one if told so. The caller holds the lock."""
-        spaces = {**read_settings(self._path).spaces, space: Space(model, dimension, storage)}
-        changes = {"default_space": space} if default else {}
-        self._settings = change_settings(self._path, spaces=spaces, **changes)
+        self.add_spaces({space: Space(model, dimension, storage)}, **({"default_space": space} if default else {}))
+
+    def add_spaces(self, spaces: Mapping[str, Space], **changes: Any) -> None:
+        """Names spaces in `library.json`, with other `changes` of it in the same write. The caller holds the lock."""
+        known = read_settings(self._path).spaces
+        self._settings = change_settings(self._path, spaces={**known, **spaces}, **changes)
+
+    def serve(self, default: str, beside: Sequence[str], previous: str | None) -> None:
+        """Puts spaces into service, and all others out of it, in one atomic write. The caller holds the lock."""
+        others = tuple(space for space in dict.fromkeys(beside) if space != default)
+        self._settings = change_settings(self._path, default_space=default, beside=others, previous_space=previous)
 
     def items(self, where: str | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """The items for which the SQL expression `where` is true, sorted by id, missing ones included.
@@ -147,6 +158,18 @@ class Store:
         from sensorium.store import live
 
         return self._reading(lambda tables: live.live_ids(tables, space))
+
+    def left(self, space: str) -> NDArray[np.int64]:
+        """The ids of the items, missing ones included, that are not done in `space`: what there is to fill."""
+        from sensorium.store import live
+
+        return self._reading(lambda tables: live.left(tables, space))
+
+    def parts_of(self, items: NDArray[np.int64] | None, columns: Sequence[str]) -> pa.Table:
+        """The parts that count, of `items` or of all, by id: `id`, `item`, `revision` and these `columns`."""
+        from sensorium.store import live
+
+        return self._reading(lambda tables: live.parts_of(tables, items, columns))
 
     def previews(self, part_ids: Sequence[int]) -> dict[int, bytes]:
         """The small WebP pictures of these parts; those without one are left out."""

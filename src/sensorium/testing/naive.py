@@ -42,16 +42,21 @@ def space_of(library: Path) -> str:
     return table.stem
 
 
-def live_rows(library: Path, *, missing: bool = False) -> list[Row]:
-    """The parts of present items, or of all with `missing`, by part id."""
+def live_rows(library: Path, *, missing: bool = False, space: str | None = None) -> list[Row]:
+    """The parts of present items, or of all with `missing`, by part id.
+
+    `space` is one of several: parts that it has no vector for are left out.
+    """
     items = {item["id"]: item for item in table_of(library, "items")}
-    vectors = {
-        (row["part"], row["revision"]): row["vector"] for row in table_of(library, f"vectors/{space_of(library)}")
-    }
+    table = table_of(library, f"vectors/{space or space_of(library)}")
+    vectors = {(row["part"], row["revision"]): row["vector"] for row in table}
+    assert len(vectors) == len(table), "a part has two vectors"
     rows = []
     for part in table_of(library, "parts"):
         item = items.get(part["item"])
         if item is None or item["revision"] != part["revision"] or not (missing or item["state"] == "present"):
+            continue
+        if space is not None and (part["id"], part["revision"]) not in vectors:
             continue
         vector = np.array(vectors[part["id"], part["revision"]], np.float32)
         said = (part["modality"], part["text"] or "", part["place"] or "")
