@@ -109,3 +109,32 @@ def test_what_is_not_rgb_is_refused(wrong):
 def test_settings_that_cannot_be_are_refused(wrong):
     with pytest.raises(ValueError):
         ImageSettings(**wrong)
+
+
+@pytest.mark.parametrize("shape", [(40, 57), (57, 40), (36, 36), (101, 64), (20, 33)])
+@pytest.mark.parametrize("centre", ["round", "floor"])
+def test_the_shorter_side_may_become_longer_than_the_towers(shape, centre):
+    pixels = picture(*shape)
+
+    got = prepare_pixels(pixels, ImageSettings(side=28, resize="crop", shorter=32, centre=centre))
+
+    height, width = (32 * length // min(shape) for length in shape)
+    whole = np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BICUBIC))
+    top, left = ((n - 28) // 2 if centre == "floor" else round((n - 28) / 2) for n in (height, width))
+    np.testing.assert_array_equal(got, whole[top : top + 28, left : left + 28])
+
+
+def test_the_two_ways_to_find_the_centre_differ_where_three_pixels_too_many_are_cut():
+    pixels = picture(28, 31)
+    floor, even = (
+        prepare_pixels(pixels, ImageSettings(side=28, resize="crop", centre=centre)) for centre in ("floor", "round")
+    )
+
+    np.testing.assert_array_equal(floor, pixels[:, 1:29])
+    np.testing.assert_array_equal(even, pixels[:, 2:30])
+
+
+@pytest.mark.parametrize("wrong", [{"shorter": 256}, {"shorter": 64, "resize": "crop"}, {"centre": "left"}], ids=str)
+def test_shorter_sides_that_cannot_be_are_refused(wrong):
+    with pytest.raises(ValueError):
+        ImageSettings(**wrong)

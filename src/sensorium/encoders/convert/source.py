@@ -121,7 +121,7 @@ class Source:
 def _configured(folder: Path) -> tuple[dict[str, Any], str]:
     source = Source(folder, {}, "")
     config = source.json(OPEN_CLIP_CONFIG)
-    if config is not None and not (folder / "model.safetensors").is_file():
+    if config is not None and not next(folder.glob("model*.safetensors"), None):
         return config, OPEN_CLIP
     config = source.json(CONFIG)
     if config is None:
