@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import threading
 import time
 import weakref
 
@@ -71,6 +72,14 @@ def test_waiting_to_let_go_keeps_nothing_alive(bundle):
     del encoder
     gc.collect()
     assert gone() is None
+
+
+def test_many_encoders_need_one_thread_more(bundle):
+    before = threading.active_count()
+    encoders = [OnnxEncoder(bundle, threads=1) for _ in range(20)]
+    for encoder in encoders:
+        encoder.encode([TEXT])
+    assert threading.active_count() <= before + 1
 
 
 def test_unloaded_towers_give_the_same_when_they_are_loaded_again(bundle):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from threading import RLock, Timer
+from threading import Condition, RLock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,6 @@ class Sessions:
         self._open: dict[tuple[str, int], ort.InferenceSession] = {}  # by file and threads
         self._used: dict[tuple[str, int], float] = {}
         self._lock = RLock()
-        self._timer: Timer | None = None
 
     @property
     def files(self) -> frozenset[str]:
@@ -48,9 +47,9 @@ class Sessions:
             if key not in self._open:
                 self._open[key] = opened(self.bundle, tower, file, threads)
             self._used[key] = monotonic()
-            if self._timer is None:
-                self._look_again(self.idle_seconds)
-            return self._open[key]
+            session = self._open[key]
+        _WATCH.over(self)
+        return session
 
     def let_go(self, idle: float = 0.0) -> None:
         """Forget what was not used for `idle` seconds; whoever is running it keeps it until the run is over."""
@@ -59,24 +58,46 @@ class Sessions:
             for key in [key for key, used in self._used.items() if now - used >= idle]:
                 del self._open[key], self._used[key]
 
-    def _look_again(self, seconds: float) -> None:
-        self._timer = Timer(seconds, _let_go, (weakref.ref(self),))
-        self._timer.daemon = True
-        self._timer.start()
-
-    def _expire(self) -> None:
+    def due(self) -> float | None:
+        """When something may be let go, by the monotonic clock; None while nothing is loaded."""
         with self._lock:
-            self.let_go(self.idle_seconds)
-            self._timer = None
-            if self._used:
-                self._look_again(max(0.01, self.idle_seconds - (monotonic() - min(self._used.values()))))
+            return min(self._used.values()) + self.idle_seconds if self._used else None
 
 
-def _let_go(sessions: weakref.ref[Sessions]) -> None:
-    """What the timer calls; it must not keep alive what nobody else does."""
-    found = sessions()
-    if found is not None:
-        found._expire()
+class _Watch:
+    """One thread for all bundles of a process that have something loaded; it keeps none of them alive."""
+
+    def __init__(self) -> None:
+        self._watched: weakref.WeakSet[Sessions] = weakref.WeakSet()
+        self._changed = Condition()
+        self._thread: Thread | None = None
+
+    def over(self, sessions: Sessions) -> None:
+        """Let go of its towers in time."""
+        with self._changed:
+            if sessions not in self._watched or self._thread is None or not self._thread.is_alive():
+                self._watched.add(sessions)
+                if self._thread is None or not self._thread.is_alive():  # there is none in a process that was forked
+                    self._thread = Thread(target=self._run, name="idle towers", daemon=True)
+                    self._thread.start()
+                self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                soonest = min((due for due in [one.due() for one in self._watched] if due is not None), default=None)
+                if soonest is None:
+                    self._thread = None
+                    return
+                self._changed.wait(max(0.01, soonest - monotonic()))
+            self._let_go()
+
+    def _let_go(self) -> None:
+        for sessions in list(self._watched):
+            sessions.let_go(sessions.idle_seconds)
+
+
+_WATCH = _Watch()
 
 
 def opened(bundle: Bundle, tower: Tower, file: str, threads: int) -> ort.InferenceSession:
