@@ -70,31 +70,44 @@ class _Watch:
     def __init__(self) -> None:
         self._watched: weakref.WeakSet[Sessions] = weakref.WeakSet()
         self._changed = Condition()
+        self._news = False  # something was used since the thread last looked
         self._thread: Thread | None = None
 
     def over(self, sessions: Sessions) -> None:
         """Let go of its towers in time."""
         with self._changed:
-            if sessions not in self._watched or self._thread is None or not self._thread.is_alive():
-                self._watched.add(sessions)
-                if self._thread is None or not self._thread.is_alive():  # there is none in a process that was forked
-                    self._thread = Thread(target=self._run, name="idle towers", daemon=True)
-                    self._thread.start()
+            self._news = True
+            known, running = sessions in self._watched, self._thread is not None and self._thread.is_alive()
+            self._watched.add(sessions)
+            if not running:  # as in a process that was forked
+                self._thread = Thread(target=self._run, name="idle towers", daemon=True)
+                self._thread.start()
+            elif not known:
                 self._changed.notify()
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                soonest = min((due for due in [one.due() for one in self._watched] if due is not None), default=None)
-                if soonest is None:
+                self._news = False
+            soonest = self._soonest()  # outside the lock: a bundle that is loading a tower says nothing until it has
+            with self._changed:
+                if soonest is None and not self._news:
                     self._thread = None
                     return
-                self._changed.wait(max(0.01, soonest - monotonic()))
+                if soonest is not None:
+                    self._changed.wait(max(0.01, soonest - monotonic()))
             self._let_go()
 
+    def _soonest(self) -> float | None:
+        return min((due for sessions in self._all() if (due := sessions.due()) is not None), default=None)
+
     def _let_go(self) -> None:
-        for sessions in list(self._watched):
+        for sessions in self._all():
             sessions.let_go(sessions.idle_seconds)
+
+    def _all(self) -> list[Sessions]:
+        with self._changed:
+            return list(self._watched)
 
 
 _WATCH = _Watch()

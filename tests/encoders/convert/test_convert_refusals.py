@@ -116,7 +116,8 @@ def test_a_weight_of_another_shape(model, tmp_path):
     config = json.loads((model / "config.json").read_text())
     (model / "config.json").write_text(json.dumps({**config, "intermediate_size": 48}))
 
-    refused(model, tmp_path)
+    said = refused(model, tmp_path)
+    assert "encoder.layer.0.intermediate.dense" in said and "is missing or has another shape" in said
 
 
 def test_no_tokenizer(model, tmp_path):

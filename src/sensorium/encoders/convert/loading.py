@@ -35,10 +35,12 @@ def load_model(source: Source, *, without: str = r"$.") -> Any:
         model, found = transformers.AutoModel.from_pretrained(
             str(source.folder), local_files_only=True, use_safetensors=True, trust_remote_code=False,
             dtype=torch.float32, attn_implementation="eager", output_loading_info=True,
+            ignore_mismatched_sizes=True,  # refused below, by name
         )  # fmt: skip
     missing = sorted(name for name in found["missing_keys"] if not re.search(without, name))
-    if missing or found["mismatched_keys"]:
-        first = missing[0] if missing else str(sorted(found["mismatched_keys"])[0])
+    unfit = [*missing, *sorted(key if isinstance(key, str) else str(key[0]) for key in found["mismatched_keys"])]
+    if unfit:
+        first = unfit[0]
         raise source.unfit(f"its weights are not whole: {first} is missing or has another shape")
     return model.eval().requires_grad_(False)
 
