@@ -1,4 +1,4 @@
-# Seven verbs: setup demo test lint bench parity fuzz. Each sets up what it needs; a machine needs Python 3.11 or newer and a package index.
+# Verbs: setup demo test lint bench fuzz parity. Each sets up what it needs; a machine needs Python 3.11 or newer and a package index.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
