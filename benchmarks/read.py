@@ -109,7 +109,8 @@ def main() -> None:
         figures = {
             "films_seconds_per_second": measured(folder / "films", FILMS * FILM_SECONDS, decode_film, 1),
             "sounds_seconds_per_second": measured(folder / "sounds", SOUNDS * SOUND_SECONDS, decode_sound),
-            "photos_per_second": measured(folder / "photos", PHOTOS, decode_photo),
+            "photos_per_second": measured(folder / "photos", PHOTOS["photos"][0], decode_photo),
+            "photos_large_per_second": measured(folder / "photos-large", PHOTOS["photos-large"][0], decode_photo),
             **pages,
         }
     write("read", figures)

@@ -23,8 +23,8 @@ DATA = Path(os.environ.get("SENSORIUM_DATA", ROOT / "../shared/data")).resolve()
 CORES = 2
 FILMS, FILM_SECONDS = 4, 60
 SOUNDS, SOUND_SECONDS = 40, 90
-PHOTOS, DRAWN = 600, 20  # photographs as files, of which so many are drawn and the others differ in a comment
-PHOTO_BYTES = 2_500_000
+PHOTOS = {"photos": (600, 2_500_000), "photos-large": (300, 5_000_000)}  # how many, and their size in bytes
+DRAWN = 20  # so many of them are drawn, and the others differ in a comment
 PAGES = {"short": 2_000, "article": 500}
 SENTENCES = {"short": 9, "article": 60}  # of captions, about 50 characters each
 SEED = 12
@@ -102,8 +102,8 @@ def write_sounds(folder: Path) -> None:
             container.mux(stream.encode(None))
 
 
-def write_photos(folder: Path) -> None:
-    """4000 x 3000 pixels: photographs enlarged, with the noise of a sensor, until they are PHOTO_BYTES large."""
+def write_photos(folder: Path, photos: int, size: int) -> None:
+    """4000 x 3000 pixels: photographs enlarged, with the noise of a sensor, until they are `size` bytes large."""
     noise = np.random.default_rng(SEED)
     for number, path in enumerate(islice(pictures(), DRAWN)):
         large = Image.open(path).convert("RGB").resize((4000, 3000), Image.Resampling.BICUBIC)
@@ -114,9 +114,9 @@ def write_photos(folder: Path) -> None:
             pixels = np.clip(np.asarray(large, np.float32) + middle * grain, 0, 255).astype(np.uint8)
             written = io.BytesIO()
             Image.fromarray(pixels).save(written, "JPEG", quality=85)
-            low, high = (middle, high) if written.tell() < PHOTO_BYTES else (low, middle)
+            low, high = (middle, high) if written.tell() < size else (low, middle)
         data = written.getvalue()
-        for copy in range(number, PHOTOS, DRAWN):
+        for copy in range(number, photos, DRAWN):
             words = f"copy {copy}".encode()
             comment = b"\xff\xfe" + (len(words) + 2).to_bytes(2, "big") + words
             (folder / f"{copy}.jpg").write_bytes(data[:2] + comment + data[2:])
@@ -145,7 +145,8 @@ def write_pages(folder: Path, pages: int, sentences: int) -> None:
 def composed(folder: Path, *names: str) -> None:
     """What is not there yet, of all or of some of the folders."""
     makers = {
-        "films": write_films, "sounds": write_sounds, "photos": write_photos,
+        "films": write_films, "sounds": write_sounds,
+        **{name: lambda to, form=form: write_photos(to, *form) for name, form in PHOTOS.items()},
         **{f"pages-{name}": lambda to, name=name: write_pages(to, PAGES[name], SENTENCES[name]) for name in PAGES},
     }  # fmt: skip
     for name, maker in makers.items():

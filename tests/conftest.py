@@ -12,6 +12,7 @@ def own_home(tmp_path_factory, monkeypatch):
         "SENSORIUM_LIBRARY",
         "SENSORIUM_MODEL",
         "SENSORIUM_MODELS",
+        "SENSORIUM_PRECISION",
         "HF_ENDPOINT",
         "HF_HUB_OFFLINE",
         "NO_COLOR",

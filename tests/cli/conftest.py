@@ -20,7 +20,7 @@ from sensorium.core.types import AddReport, Hit, Place, ReindexReport, SpaceStat
 class Hits(list):
     """What a library's search returns, as far as the command line looks at it."""
 
-    seconds, encode_seconds, index_name, notes = 0.0031, 0.02, "exact", ()
+    seconds, encode_seconds, index_name, terms, notes = 0.0031, 0.02, "exact", (), ()
 
     def _repr_html_(self):
         return "<table><tr><td>hits</td></tr></table>"
@@ -60,13 +60,13 @@ def script(monkeypatch):
     script = Script()
 
     class Library:
-        def __init__(self, path=None, *, model=None, models=(), create=True, progress=None):
+        def __init__(self, path=None, *, model=None, models=(), precision=None, create=True, progress=None):
             if not create and not script.exists:
                 raise LibraryMissing(f"no library at {path}: make one with sensorium add FOLDER")
             self.path = path
-            self.record(
-                "open", (path,), {"model": model, "create": create} | ({"models": tuple(models)} if models else {})
-            )
+            also = {"models": tuple(models), "precision": precision}
+            asked = {"model": model, "create": create} | {name: said for name, said in also.items() if said}
+            self.record("open", (path,), asked)
 
         def record(self, verb, args, options):
             script.asked.append((verb, args, options))

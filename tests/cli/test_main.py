@@ -88,6 +88,21 @@ def test_a_model_is_demanded_only_when_it_is_named(sensorium_run, script, monkey
     assert script.options("open")["model"] == "third"
 
 
+@pytest.mark.parametrize("given", ["--precision int8 add x", "add x --precision int8", "add --precision=int8 x"])
+def test_a_precision_goes_before_or_after_the_verb(sensorium_run, script, given):
+    sensorium_run("add", "x")
+    assert "precision" not in script.options("open")  # the library asks the environment
+    script.asked.clear()
+    sensorium_run(*given.split())
+    assert script.options("open")["precision"] == "int8"
+
+
+def test_an_unknown_precision_is_wrong_use_and_one_line(sensorium_run, script):
+    ran = sensorium_run("search", "x", "--precision", "int4")
+    assert ran.code == 2 and "'int4' is not one of 'auto', 'float32', 'int8'" in ran.err and ran.err.count("\n") == 1
+    assert not script.asked
+
+
 def test_globals_move_to_the_front_but_not_from_behind_two_dashes():
     assert globals_first(["search", "x", "-L", "a", "--debug"]) == ["-L", "a", "--debug", "search", "x"]
     assert globals_first(["search", "--model=m", "--", "--debug"]) == ["--model=m", "search", "--", "--debug"]

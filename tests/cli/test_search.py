@@ -12,7 +12,7 @@ import pytest
 from sensorium import File, Like, Text
 from sensorium.cli import search as search_file
 from sensorium.core.errors import LibraryLocked
-from sensorium.core.types import AddReport, Hit, Place
+from sensorium.core.types import AddReport, Hit, Place, TextRead
 
 
 class Pipe(io.TextIOWrapper):
@@ -45,13 +45,15 @@ def test_defaults_and_options_reach_the_library(sensorium_run, script, hits):
     sensorium_run("search", "x")
     assert script.options("search") == {
         "k": 10, "kinds": None, "where": None, "metric": "cosine", "under": None, "index": "auto", "previews": False,
+        "long_text": None,
     }  # fmt: skip
     script.asked.clear()
     which = ("-k", "3", "--kinds", "image, text", "--where", "size > 1e6")
-    sensorium_run("search", "x", *which, *["--metric", "l2", "--index", "ivf", "--lists", "64", "--probes", "8"])
+    how = ("--metric", "l2", "--index", "ivf", "--lists", "64", "--probes", "8", "--long-text", "windows")
+    sensorium_run("search", "x", *which, *how)
     assert script.options("search") == {
         "k": 3, "kinds": ["image", "text"], "where": "size > 1e6", "metric": "l2", "under": None,
-        "index": "ivf:64,8", "previews": False,
+        "index": "ivf:64,8", "previews": False, "long_text": "windows",
     }  # fmt: skip
 
 
@@ -88,7 +90,19 @@ def test_hits_in_a_pipe_are_one_plain_line_each(sensorium_run, script, hits):
 def test_json_is_a_line_a_hit_with_the_fields_of_hit(sensorium_run, script, hits):
     script.hits = hits
     ran = sensorium_run("search", "sea", "--json")
-    assert [json.loads(line) for line in ran.out.splitlines()] == [hit.to_json() for hit in hits]
+    assert [json.loads(line) for line in ran.out.splitlines()] == [{**hit.to_json(), "query": []} for hit in hits]
+
+
+def test_json_says_on_each_line_how_the_texts_of_the_query_were_read(sensorium_run, script, hits):
+    hits.terms = (TextRead(1, "ab12", "clip", 130, 77, 2), TextRead(1, "cd34", "starter", 131, 96, 1, cut=412))
+    script.hits = hits
+    lines = sensorium_run("search", "sea", "--json").out.splitlines()
+    assert len(lines) == 3
+    for line in lines:
+        assert json.loads(line)["query"] == [
+            {"term": 1, "space": "ab12", "model": "clip", "tokens": 130, "limit": 77, "windows": 2, "cut": None},
+            {"term": 1, "space": "cd34", "model": "starter", "tokens": 131, "limit": 96, "windows": 1, "cut": 412},
+        ]
 
 
 @pytest.mark.parametrize(("option", "end"), [("--paths", "\n"), ("-p", "\n"), ("-0", "\0"), ("--null", "\0")])
@@ -176,6 +190,7 @@ def test_empty_standard_input_is_one_line(sensorium_run, script, monkeypatch):
         (("a", "dog"), 'sensorium search "a dog"'),
         (("x", "-k", "0"), "-k"),
         (("x", "--metric", "hamming"), "hamming"),
+        (("x", "--long-text", "drop"), "'windows', 'cut'"),
         (("x", "--like", "nine"), "valid integer"),
     ],
 )

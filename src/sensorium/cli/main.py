@@ -23,9 +23,11 @@ from sensorium.cli import search as search_file
 from sensorium.cli import status as status_file
 from sensorium.cli.options import Options, examples, flag
 from sensorium.core.errors import SensoriumError
+from sensorium.core.types import Precision
 
 STOPPED = 130
-_TAKE_VALUE = ("--library", "-L", "--model")
+_TAKE_VALUE = ("--library", "-L", "--model", "--precision")
+_JOINED = ("--library=", "--model=", "--precision=")
 
 app = typer.Typer(
     name="sensorium",
@@ -64,6 +66,10 @@ def sensorium(
             metavar="MODEL",
         ),
     ] = None,
+    precision: Annotated[
+        Precision | None,
+        typer.Option(help="What models run at; else SENSORIUM_PRECISION, else auto, which is the faster one."),
+    ] = None,
     version: Annotated[bool, flag("--version", help="Print the version.")] = False,
     debug: Annotated[bool, flag("--debug", help="Show the whole traceback of an error.")] = False,
 ) -> None:
@@ -79,7 +85,7 @@ def sensorium(
     if ctx.invoked_subcommand is None:
         output.answer(ctx.get_help())
         raise typer.Exit(0)
-    ctx.obj = Options(library or None, tuple(name for name in model or () if name))
+    ctx.obj = Options(library or None, tuple(name for name in model or () if name), precision)
 
 
 def run() -> NoReturn:
@@ -112,7 +118,7 @@ def globals_first(arguments: Sequence[str]) -> list[str]:
         word = left.pop(0)
         if word in _TAKE_VALUE and left:
             mine += [word, left.pop(0)]
-        elif word == "--debug" or word.startswith(("--library=", "--model=")):
+        elif word == "--debug" or word.startswith(_JOINED):
             mine.append(word)
         else:
             rest.append(word)

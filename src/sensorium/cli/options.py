@@ -1,4 +1,4 @@
-"""What the verbs share: which library and model are meant, and how their help shows examples."""
+"""What the verbs share: which library, model and precision are meant, and how their help shows examples."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sensorium import Library
     from sensorium.core.progress import Progress
 
-VERB_FOOT = "Also --library NAME-OR-PATH, --model MODEL and --debug: see [bold]sensorium --help[/bold]"
+VERB_FOOT = "Also --library NAME-OR-PATH, --model MODEL, --precision and --debug: see [bold]sensorium --help[/bold]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Options:
 
     library: str | None = None
     models: tuple[str, ...] = ()
+    precision: str | None = None
 
     def path(self) -> Path:
         """Where the library lies that is meant."""
@@ -55,6 +56,8 @@ def opened(
     given = options(ctx)
     named = given.models if models is None else models
     asked: dict[str, Any] = {"models": named} if len(named) > 1 else {"model": next(iter(named), None)}
+    if given.precision is not None:
+        asked["precision"] = given.precision
     with Bars() as bars:
         library = Library(at or given.path(), **asked, create=create, progress=progress or bars)
         try:

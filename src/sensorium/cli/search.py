@@ -15,13 +15,11 @@ import typer
 from sensorium.cli import output
 from sensorium.cli.options import examples, flag, opened
 from sensorium.core.errors import BadQuery, LibraryLocked
+from sensorium.core.types import LongText, Metric
 
 if TYPE_CHECKING:
     from sensorium import File, Library, Like, Text
     from sensorium.library.hits import Hits
-
-Score = Literal["cosine", "dot", "l2"]
-Structure = Literal["auto", "exact", "ivf"]
 
 EXAMPLES = examples(
     ('sensorium search "a dog on a beach"', "by words"),
@@ -35,8 +33,57 @@ EXAMPLES = examples(
 _QUERY, _WHICH, _HOW, _FORM = "Query", "Which items", "How", "Output"
 
 
+def _option(*names: str, help: str, panel: str, metavar: str | None = None) -> Any:
+    return typer.Option(*names, help=help, metavar=metavar, rich_help_panel=panel)
+
+
 def _number(name: str, help: str) -> Any:
     return typer.Option(name, help=help, metavar="N", min=1, show_default=True, rich_help_panel=_HOW)
+
+
+def _choice(help: str) -> Any:
+    return typer.Option(help=help, show_default=True, rich_help_panel=_HOW)
+
+
+Words = Annotated[list[str] | None, typer.Argument(help="What to look for, in quotes.", metavar="TEXT")]
+Files = Annotated[
+    list[str] | None,
+    _option(
+        "--file", "-f", help="A text, picture or sound as the query; - reads standard input.", panel=_QUERY,
+        metavar="FILE",
+    ),
+]  # fmt: skip
+Likes = Annotated[list[int] | None, _option(help="More like this item.", panel=_QUERY, metavar="ITEM")]
+Plus = Annotated[
+    list[str] | None,
+    _option(
+        "--and", help="Add words or a file; a weight may stand in front, as in 0.5:red.", panel=_QUERY, metavar="TERM"
+    ),
+]
+Minus = Annotated[
+    list[str] | None, _option("--without", help="Take words or a file away.", panel=_QUERY, metavar="TERM")
+]
+Folder = Annotated[
+    Path | None,
+    _option("--in", help="Only in this folder, which is brought up to date first.", panel=_WHICH, metavar="FOLDER"),
+]
+NoUpdate = Annotated[bool, flag("--no-update", help="Do not bring the folder up to date.", panel=_WHICH)]
+Kinds = Annotated[str | None, _option(help="Only these kinds, as in image,text.", panel=_WHICH, metavar="KINDS")]
+Where = Annotated[str | None, _option(help="Only items for which this is true.", panel=_WHICH, metavar="SQL")]
+Most = Annotated[int, _number("-k", help="How many hits.")]
+Score = Annotated[Metric, _choice("What a score is; higher is closer, always.")]
+Structure = Annotated[Literal["auto", "exact", "ivf"], _choice("What is searched.")]
+Lists = Annotated[int, _number("--lists", help="Lists of the IVF index.")]
+Probes = Annotated[int, _number("--probes", help="Lists that a query looks into.")]
+Beyond = Annotated[
+    LongText | None,
+    _option(help="What becomes of words beyond what a model reads at once; else as the model has it.", panel=_HOW),
+]
+Timing = Annotated[bool, flag("--time", help="Say how long each step took.", panel=_FORM)]
+AsJson = Annotated[bool, flag("--json", help="A line of JSON a hit.", panel=_FORM)]
+PathsOnly = Annotated[bool, flag("--paths", "-p", help="Paths only.", panel=_FORM)]
+Null = Annotated[bool, flag("--null", "-0", help="Paths only, each ended by a zero byte.", panel=_FORM)]
+Show = Annotated[bool, flag("--open", help="Show the hits as a page in the browser.", panel=_FORM)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,101 +97,64 @@ class Asked:
     minus: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How hits are to be printed."""
+
+    as_json: bool = False
+    paths: bool = False
+    null: bool = False
+    show: bool = False
+
+    @property
+    def previews(self) -> bool:
+        """Whether pictures are shown."""
+        return self.show or (output.draws_pictures() and not (self.as_json or self.paths or self.null))
+
+
 # typer makes the options from the parameters, so that there are as many here as the verb has
 def search(
-    ctx: typer.Context,
-    text: Annotated[list[str] | None, typer.Argument(help="What to look for, in quotes.", metavar="TEXT")] = None,
-    file: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--file",
-            "-f",
-            help="A text, picture or sound as the query; - reads standard input.",
-            metavar="FILE",
-            rich_help_panel=_QUERY,
-        ),
-    ] = None,
-    like: Annotated[
-        list[int] | None, typer.Option(help="More like this item.", metavar="ITEM", rich_help_panel=_QUERY)
-    ] = None,
-    plus: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--and",
-            help="Add words or a file; a weight may stand in front, as in 0.5:red.",
-            metavar="TERM",
-            rich_help_panel=_QUERY,
-        ),
-    ] = None,
-    minus: Annotated[
-        list[str] | None,
-        typer.Option("--without", help="Take words or a file away.", metavar="TERM", rich_help_panel=_QUERY),
-    ] = None,
-    folder: Annotated[
-        Path | None,
-        typer.Option(
-            "--in",
-            help="Only in this folder, which is brought up to date first.",
-            metavar="FOLDER",
-            rich_help_panel=_WHICH,
-        ),
-    ] = None,
-    no_update: Annotated[bool, flag("--no-update", help="Do not bring the folder up to date.", panel=_WHICH)] = False,
-    kinds: Annotated[
-        str | None, typer.Option(help="Only these kinds, as in image,text.", metavar="KINDS", rich_help_panel=_WHICH)
-    ] = None,
-    where: Annotated[
-        str | None, typer.Option(help="Only items for which this is true.", metavar="SQL", rich_help_panel=_WHICH)
-    ] = None,
-    k: Annotated[int, _number("-k", help="How many hits.")] = 10,
-    metric: Annotated[
-        Score, typer.Option(help="What a score is; higher is closer, always.", show_default=True, rich_help_panel=_HOW)
-    ] = "cosine",
-    index: Annotated[
-        Structure, typer.Option(help="What is searched.", show_default=True, rich_help_panel=_HOW)
-    ] = "auto",
-    lists: Annotated[int, _number("--lists", help="Lists of the IVF index.")] = 100,
-    probes: Annotated[int, _number("--probes", help="Lists that a query looks into.")] = 5,
-    timing: Annotated[bool, flag("--time", help="Say how long each step took.", panel=_FORM)] = False,
-    as_json: Annotated[bool, flag("--json", help="A line of JSON a hit.", panel=_FORM)] = False,
-    paths: Annotated[bool, flag("--paths", "-p", help="Paths only.", panel=_FORM)] = False,
-    null: Annotated[bool, flag("--null", "-0", help="Paths only, each ended by a zero byte.", panel=_FORM)] = False,
-    show: Annotated[bool, flag("--open", help="Show the hits as a page in the browser.", panel=_FORM)] = False,
-) -> None:
+    ctx: typer.Context, text: Words = None, file: Files = None, like: Likes = None, plus: Plus = None,
+    minus: Minus = None, folder: Folder = None, no_update: NoUpdate = False, kinds: Kinds = None, where: Where = None,
+    k: Most = 10, metric: Score = "cosine", index: Structure = "auto", lists: Lists = 100, probes: Probes = 5,
+    long_text: Beyond = None, timing: Timing = False, as_json: AsJson = False, paths: PathsOnly = False,
+    null: Null = False, show: Show = False,
+) -> None:  # fmt: skip
     """Find things by meaning. Exit code 1 when nothing was found."""
     asked = Asked(_one(text), file or [], like or [], plus or [], minus or [])
+    form = Form(as_json, paths, null, show)
     began = perf_counter()
     update = folder is not None and not no_update
-    previews = show or (output.draws_pictures() and not (as_json or paths or null))
     with opened(ctx, create=update) as library:
         if folder is not None and update:
             bring_up_to_date(library, folder)
         hits = library.search(
             *terms(asked), k=k, kinds=split(kinds), where=where, metric=metric, under=folder,
-            index=f"ivf:{lists},{probes}" if index == "ivf" else index, previews=previews,
+            index=f"ivf:{lists},{probes}" if index == "ivf" else index, previews=form.previews, long_text=long_text,
         )  # fmt: skip
     for note in hits.notes:
         output.say(f"note: {note}")
     if timing:
         output.say(times(hits, perf_counter() - began))
-    tell(hits, as_json=as_json, paths=paths, null=null)
-    if show and hits:
-        open_page(hits)
+    tell(hits, form)
     if not hits:
         raise typer.Exit(1)
 
 
-def tell(hits: Hits, *, as_json: bool, paths: bool, null: bool) -> None:
+def tell(hits: Hits, form: Form) -> None:
     """Print the hits in the form that was asked for; only people are told that there are none."""
-    if as_json:
+    if form.as_json:
+        read = [term.to_json() for term in hits.terms]
         for hit in hits:
-            output.answer_json(hit.to_json())
-    elif paths or null:
-        output.answer_paths(hits, null=null)
+            output.answer_json({**hit.to_json(), "query": read})
+    elif form.paths or form.null:
+        output.answer_paths(hits, null=form.null)
     elif hits:
         output.answer_hits(hits)
     else:
         output.say("nothing found")
+    if form.show and hits:
+        open_page(hits)
 
 
 def _one(words: list[str] | None) -> str | None:

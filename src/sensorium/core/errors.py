@@ -14,6 +14,7 @@ SensoriumError              what a caller catches; `str(error)` is one line: wha
 |-- BadQuery                a query that cannot be understood (term, kind, metric, k)
 |-- BadWhere                a `where` expression that SQL cannot read
 |-- BadMemory               an amount of memory that cannot be understood, or is too little
+|-- BadPrecision            a precision that there is none of
 |-- BadTable                a table that is none, or lacks a column that it was said to have
 |-- BadModel                a model that cannot be converted into a bundle
 |-- SourceMissing           a file or folder that the caller named does not exist or is not local
@@ -77,6 +78,10 @@ class BadWhere(SensoriumError):
 
 class BadMemory(SensoriumError):
     """The amount of memory cannot be understood, or is too little to work with."""
+
+
+class BadPrecision(SensoriumError):
+    """A precision that is none of auto, float32 and int8."""
 
 
 class BadTable(SensoriumError):

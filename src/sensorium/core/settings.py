@@ -1,10 +1,13 @@
-"""Where things lie, and what the environment says: `SENSORIUM_LIBRARY`, `SENSORIUM_MODEL`, `SENSORIUM_MODELS`."""
+"""Where things lie, and what the environment says: `SENSORIUM_LIBRARY`, `_MODEL`, `_MODELS` and `_PRECISION`."""
 
 from __future__ import annotations
 
 import os
 import sys
 from pathlib import Path
+
+from sensorium.core.errors import BadPrecision
+from sensorium.core.types import PRECISIONS, Precision
 
 DEFAULT_MODEL = "starter"
 
@@ -39,3 +42,13 @@ def models_home() -> Path:
 def default_model() -> str:
     """`SENSORIUM_MODEL`, else the built-in bundle."""
     return os.environ.get("SENSORIUM_MODEL") or DEFAULT_MODEL
+
+
+def precision_of(given: str | None = None) -> Precision:
+    """What towers run at: `given`, else `SENSORIUM_PRECISION`, else `auto`. Raises BadPrecision."""
+    said = given if given is not None else os.environ.get("SENSORIUM_PRECISION") or "auto"
+    for precision in PRECISIONS:
+        if said == precision:
+            return precision
+    where = "the precision" if given is not None else "SENSORIUM_PRECISION"
+    raise BadPrecision(f"{where} is {said!r}, which there is none of: choose one of {', '.join(PRECISIONS)}")

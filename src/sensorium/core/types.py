@@ -12,9 +12,13 @@ if TYPE_CHECKING:
 
 Modality = Literal["text", "image", "audio"]
 Metric = Literal["cosine", "dot", "l2"]
+Precision = Literal["auto", "float32", "int8"]
+LongText = Literal["windows", "cut"]
 
 MODALITIES: tuple[Modality, ...] = ("text", "image", "audio")
 METRICS: tuple[Metric, ...] = ("cosine", "dot", "l2")
+PRECISIONS: tuple[Precision, ...] = ("auto", "float32", "int8")
+LONG_TEXTS: tuple[LongText, ...] = ("windows", "cut")
 
 
 def clock(seconds: float) -> str:
@@ -139,6 +143,29 @@ class Hit:
         }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class TextRead:
+    """How a text of a query was read in one space.
+
+    `term` is its place among the terms, from 1. It has `tokens`, those around every text included; the tower of `model`
+    reads `limit` of them at once. It was read in so many `windows`, whose vectors are averaged when there are several.
+    `cut` is how many of its characters were read when these are not all, else None. Of a text that is longer than 32
+    windows can be, `tokens` are only those that were counted.
+    """
+
+    term: int
+    space: str
+    model: str
+    tokens: int
+    limit: int
+    windows: int = 1
+    cut: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Neighbors:
     """Answers as columns. ids int64 (q, k), scores float32 (q, k), best first.
@@ -215,8 +242,8 @@ class ReindexReport:
 class SpaceStatus:
     """One vector space of a library: `default`, or in service (`served`), or kept; `left` items are not done in it.
 
-    `precision` is that of its model's towers, "" when the bundle is damaged; `bytes` are those of its vectors, its
-    indexes and its bundle.
+    `precision` is what its towers run at on this machine: `int8` where one of them has an 8-bit form that is used,
+    else `float32`; "" when the bundle is damaged. `bytes` are those of its vectors, its indexes and its bundle.
     """
 
     space: str

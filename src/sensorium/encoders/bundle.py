@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -32,6 +33,7 @@ REMEMBERED = ".verified.json"
 HASHED_ALWAYS = 16 << 20
 
 _T = TypeVar("_T")
+_N = TypeVar("_N", int, float)
 Settings = TextSettings | ImageSettings | AudioSettings
 _SETTINGS: dict[Modality, type[Any]] = {"text": TextSettings, "image": ImageSettings, "audio": AudioSettings}
 # An 8-bit form whose vectors agree with the tower's own by less is not used, or makes a space of its own.
@@ -39,6 +41,11 @@ GOOD_COSINE, GOOD_OVERLAP, SAME_SPACE_COSINE = 0.99, 0.95, 0.999
 _INPUTS: dict[Modality, tuple[int, ...]] = {"text": (1, 2), "image": (1,), "audio": (1,)}
 # Settings that came later: a description without them means their defaults.
 _LATER = {"pad_id", "pad_to", "beyond", "around", "shorter", "centre", "scale", "norm", "level", "fill"}
+# The largest numbers that make sense. What asks for more would take all memory, or is a slip.
+_MOST = {
+    "dimension": 1 << 16, "side": 1 << 13, "shorter": 1 << 13, "max_tokens": 1 << 17, "pad_to": 1 << 17,
+    "pad_id": 1 << 31, "rate": 400_000, "seconds": 600, "fft": 1 << 16, "hop": 1 << 20, "bins": 1 << 12,
+}  # fmt: skip
 
 
 class Calibration(NamedTuple):
@@ -225,10 +232,10 @@ def _blaming(folder: Path) -> Iterator[None]:
 
 def _described(folder: Path) -> dict[str, Any]:
     try:
-        described = json.loads((folder / MANIFEST).read_bytes())
-    except ValueError as error:
+        described: Any = json.loads((folder / MANIFEST).read_bytes())
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{MANIFEST} is not JSON ({error})") from error
-    if not isinstance(described, dict) or not isinstance(described.get("format"), int):
+    if not isinstance(described, dict) or not isinstance(described.get("format"), int) or described["format"] < 1:
         raise ValueError(f"{MANIFEST} is not the description of a bundle")
     if described["format"] > FORMAT:
         have = f"has format {described['format']}, and this Sensorium reads up to {FORMAT}"
@@ -242,18 +249,18 @@ def _parsed(folder: Path, described: Mapping[str, Any]) -> Bundle:
             folder=folder,
             name=_as(str, described["name"], "name"),
             version=_as(str, described["version"], "version"),
-            dimension=_as(int, described["dimension"], "dimension"),
+            dimension=_within(_as(int, described["dimension"], "dimension"), "dimension"),
             licence=_as(str, described["licence"], "licence"),
             storage=_as(str, described["storage"], "storage"),
             towers={name: _tower(name, value) for name, value in described["towers"].items()},
-            calibration={p: Calibration(**v) for p, v in described.get("calibration", {}).items()},
+            calibration={pair: _calibration(**said) for pair, said in described.get("calibration", {}).items()},
             files=dict(described["files"]),
             space=_space(described),
         )
         _fitting(bundle)
     except KeyError as error:
         raise ValueError(f"{MANIFEST} lacks {error}") from error
-    except (TypeError, AttributeError) as error:
+    except (TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"{MANIFEST} cannot be understood ({error})") from error
     return bundle
 
@@ -262,6 +269,19 @@ def _as(kind: type[_T], value: Any, name: str) -> _T:
     if not isinstance(value, kind) or isinstance(value, bool):
         raise ValueError(f"{name} must be {kind.__name__}, not {value!r}")
     return value
+
+
+def _within(value: _N, name: str) -> _N:
+    """A number that is finite, and no larger than makes sense."""
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number")
+    if value > _MOST.get(name, math.inf):
+        raise ValueError(f"{name} must be at most {_MOST[name]:,}, not {value:g}")
+    return value
+
+
+def _calibration(mean: float, std: float) -> Calibration:
+    return Calibration(_within(float(mean), "mean"), _within(float(std), "std"))
 
 
 def _tower(modality: Modality, value: Mapping[str, Any]) -> Tower:
@@ -287,11 +307,13 @@ def _settings(modality: Modality, value: Mapping[str, Any]) -> Settings:
         if name not in said:
             given[name] = default
         elif isinstance(default, tuple):
-            given[name] = tuple(float(number) for number in _as(list, said[name], name))
+            given[name] = tuple(_within(float(number), name) for number in _as(list, said[name], name))
         elif isinstance(default, float):
-            given[name] = float(said[name])
+            given[name] = _within(float(said[name]), name)
         else:
             given[name] = _as(type(default), said[name], name)
+            if isinstance(default, int):
+                _within(given[name], name)
     settings: Settings = kind(**given)
     return settings
 
@@ -300,6 +322,8 @@ def _fitting(bundle: Bundle) -> None:
     """Raises ValueError when a description's values do not fit together."""
     if bundle.dimension < 1 or bundle.storage not in ("float16", "float32") or not bundle.towers:
         raise ValueError("dimension must be above 0, storage float16 or float32, and there must be a tower")
+    if not bundle.name.strip() or not bundle.name.isprintable():
+        raise ValueError("name must be a line of text")
     for name, sha in bundle.files.items():
         if Path(name).name != name or not re.fullmatch("[0-9a-f]{64}", sha):
             raise ValueError(f"{name!r} must be a file in the bundle's own folder, with its SHA-256")

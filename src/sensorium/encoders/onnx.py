@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sensorium.core.machine import available_cores, fast_int8
+from sensorium.core.types import PRECISIONS
 from sensorium.encoders.bundle import Bundle, Tower
 from sensorium.encoders.pixels import ImageSettings, normalized
 from sensorium.encoders.preparer import Preparer, blame
 from sensorium.encoders.sessions import FAULTS, GPU, OUTPUT, Sessions, providers
-from sensorium.encoders.tokens import TextSettings, pad, windows
+from sensorium.encoders.tokens import Extent, TextSettings, pad, windows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 # A second output of some 8-bit forms: how far a row reaches, 1 being the end of its scales. A row at the end is
 # clipped, and the tower itself encodes it.
 REACH, CLIPPED = "reach", 0.999
-PRECISIONS = ("auto", "float32", "int8")
 # Rows of one run. Few: a convolutional tower at 128 x 128 took 4.0 ms a picture at 8, 4.8 at 16, 5.8 at 32 (medians of
-# one run each on two busy cores, so the order is what counts); probably larger maps leave the caches.
-BATCH: dict[Modality, int] = {"text": 16, "image": 8, "audio": 8}
+# one run each on two busy cores, so the order is what counts); probably larger maps leave the caches. Two towers of
+# sounds took 1.0 and 28 ms a sound at 4, 1.3 and 41 at 8.
+BATCH: dict[Modality, int] = {"text": 16, "image": 8, "audio": 4}
 # A text is padded to the next multiple, whatever its batch-mates, so that its vector cannot depend on them.
 LENGTH_STEP = 8
 
@@ -45,7 +46,7 @@ class OnnxEncoder:
         if precision not in PRECISIONS:
             raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}, not {precision!r}")
         self.bundle = bundle
-        self.precision = precision if precision != "auto" else _best_precision()
+        self.precision = precision if precision != "auto" else best_precision()
         self.preparer = Preparer(bundle)
         self.threads = threads or available_cores()
         self._sessions = Sessions(bundle)
@@ -87,9 +88,13 @@ class OnnxEncoder:
         """Let go of all towers; what is used again is loaded again. Ten minutes of nobody using one do the same."""
         self._sessions.let_go()
 
-    def prepare(self, part: Part) -> Prepared:
+    def prepare(self, part: Part, beyond: str | None = None) -> Prepared:
         """The part as its tower sees it: token ids, pixels or log-mel. Thread-safe. Raises as `Preparer.prepare`."""
-        return self.preparer.prepare(part)
+        return self.preparer.prepare(part, beyond)
+
+    def extent(self, text: str, beyond: str | None = None) -> Extent:
+        """How much of a text is read. Raises as `Preparer.extent`."""
+        return self.preparer.extent(text, beyond)
 
     def embed(self, modality: Modality, prepared: Sequence[Prepared]) -> NDArray[np.float32]:
         """Vectors of prepared parts, float32 (n, dimension): not normalised, finite, not zero.
@@ -111,9 +116,12 @@ class OnnxEncoder:
         """Vectors by one form of a tower, and the rows for which it does not do. Raises BundleDamaged."""
         runs = list(_runs(tower, prepared))
         clipped: list[int] = []
-        # Products of few short rows do not fill two cores: runs side by side, a core each, take 0.8 of the time.
-        beside = tower.modality == "text" and len(runs) >= self.threads > 1
-        session = self._sessions.get(tower, file, 1 if beside else self.threads)
+        # Runs side by side, a core each, take 0.5 to 0.9 of the time of runs that share the cores (two cores: the
+        # starter's pictures 0.82, CLIP's 0.71, short texts 0.57 to 0.8). What is open for them serves a single run too:
+        # a second copy of the weights costs more than it wins.
+        beside = len(runs) >= self.threads > 1
+        alone = beside or ((file, 1) in self._sessions and (file, self.threads) not in self._sessions)
+        session = self._sessions.get(tower, file, 1 if alone else self.threads)
         there = {output.name for output in session.get_outputs()}
         outputs = [name for name in (OUTPUT, REACH) if name in there]
         vectors = np.empty((len(prepared), self.dimension), dtype=np.float32)
@@ -122,6 +130,8 @@ class OnnxEncoder:
             inputs = inputs_of(tower, [prepared[row] for row in rows])
             try:
                 found = session.run(outputs, dict(zip(tower.inputs, inputs, strict=True)))
+                if found[0].shape != (len(rows), self.dimension):  # which numpy might spread over all rows
+                    raise ValueError(f"vectors of the shape {found[0].shape} for {len(rows)} rows")
                 vectors[rows] = found[0]
             except (*FAULTS, ValueError) as error:
                 blame(self.bundle, file, "fails", error)
@@ -136,21 +146,25 @@ class OnnxEncoder:
         int8 = tower.int8 if self.precision == "int8" else None
         return int8.file if int8 is not None and int8.good else tower.file
 
-    def encode(self, parts: Sequence[Part]) -> NDArray[np.float32]:
-        """Vectors of parts of one modality, float32 (n, dimension). Raises as `prepare` and `embed`."""
+    def encode(self, parts: Sequence[Part], beyond: str | None = None) -> NDArray[np.float32]:
+        """Vectors of parts of one modality, float32 (n, dimension).
+
+        Raises as `prepare` and `embed`, and ValueError for parts of several modalities.
+        """
         modalities = {part.modality for part in parts}
         if len(modalities) > 1:
             raise ValueError(f"parts of one modality at a time, not {', '.join(sorted(modalities))}")
         if not parts:
             return np.empty((0, self.dimension), dtype=np.float32)
-        return self.embed(modalities.pop(), [self.prepare(part) for part in parts])
+        return self.embed(modalities.pop(), [self.prepare(part, beyond) for part in parts])
 
     @cached_property
     def _side_by_side(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self.threads, thread_name_prefix="encode")
 
 
-def _best_precision() -> str:
+def best_precision() -> str:
+    """What `auto` means on this machine: `int8` or `float32`."""
     return "int8" if fast_int8() and GPU not in providers() else "float32"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from sensorium.core.errors import BadQuery, BundleDamaged
 from sensorium.encoders.pixels import ImageSettings, prepare_pixels
 from sensorium.encoders.sound import AudioSettings, prepare_sound
-from sensorium.encoders.tokens import TextSettings, TextTokens
+from sensorium.encoders.tokens import Extent, TextSettings, TextTokens
 
 if TYPE_CHECKING:
     from sensorium.core.types import Modality, Part
@@ -43,19 +43,26 @@ class Preparer:
             raise BadQuery(f"model {self.bundle.name!r} has no {modality} tower, only {there}; choose another --model")
         return tower
 
-    def prepare(self, part: Part) -> Prepared:
+    def prepare(self, part: Part, beyond: str | None = None) -> Prepared:
         """The part as its tower sees it: token ids, pixels or log-mel.
+
+        What a text has `beyond` the tokens that its tower reads is `cut`, or makes further windows (`window`), as the
+        bundle says unless said.
 
         Raises BadQuery for a modality without a tower, ValueError for content that is not what `Part` promises.
         """
         tower = self.tower(part.modality)
         match tower.settings:
             case TextSettings():
-                return self.tokenizer(tower)(part.content)
+                return self.tokenizer(tower)(part.content, beyond)
             case ImageSettings() as settings:
                 return prepare_pixels(part.content, settings)
             case AudioSettings() as settings:
                 return prepare_sound(part.content, settings)
+
+    def extent(self, text: str, beyond: str | None = None) -> Extent:
+        """How much of a text `prepare` takes. Raises BadQuery when there is no text tower, and BundleDamaged."""
+        return self.tokenizer(self.tower("text")).extent(text, beyond)
 
     def tokenizer(self, tower: Tower) -> TextTokens:
         """The tokenizer of the text tower, loaded once. Raises BundleDamaged."""

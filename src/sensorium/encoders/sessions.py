@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as faults
 
+from sensorium.core.errors import BundleDamaged
+from sensorium.encoders.foreign_weights import has_foreign_weights
 from sensorium.encoders.preparer import blame
 
 if TYPE_CHECKING:
@@ -39,6 +41,10 @@ class Sessions:
     def files(self) -> frozenset[str]:
         """The files that are in memory."""
         return frozenset(file for file, _ in tuple(self._open))
+
+    def __contains__(self, key: tuple[str, int]) -> bool:
+        """Whether a file is open to run on so many threads."""
+        return key in self._open
 
     def get(self, tower: Tower, file: str, threads: int) -> ort.InferenceSession:
         """One form of a tower, to run on so many threads. Raises BundleDamaged when it cannot be loaded."""
@@ -119,6 +125,9 @@ def opened(bundle: Bundle, tower: Tower, file: str, threads: int) -> ort.Inferen
     Raises BundleDamaged.
     """
     path = bundle.checked(file)
+    if has_foreign_weights(path):
+        why = "keeps weights in other files, which are compared with no hash"
+        raise BundleDamaged(f"{file} of bundle {bundle.folder} {why}; save it as one file, and pack the bundle anew")
     try:
         session = ort.InferenceSession(path, session_options(threads), providers=providers())
     except FAULTS as error:
@@ -129,7 +138,8 @@ def opened(bundle: Bundle, tower: Tower, file: str, threads: int) -> ort.Inferen
         blame(bundle, file, f"takes {', '.join(inputs)}, but is described with {described}")
     width = outputs[OUTPUT].shape[-1] if OUTPUT in outputs and outputs[OUTPUT].shape else None
     if width is None or (isinstance(width, int) and width != bundle.dimension):
-        blame(bundle, file, f"has no output {OUTPUT!r} of {bundle.dimension} numbers")
+        but = f", but one of {width}" if isinstance(width, int) else ""
+        blame(bundle, file, f"has no output {OUTPUT!r} of {bundle.dimension} numbers{but}")
     return session
 
 

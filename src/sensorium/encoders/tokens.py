@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from tokenizers import Encoding
 
 # No tokenizer's tokens are this long on average, so what lies behind cannot change the first `max_tokens` tokens.
 LONGEST_TOKEN = 64
@@ -44,6 +45,18 @@ class TextSettings:
             raise ValueError(f"around must be strip or keep, not {self.around!r}")
 
 
+class Extent(NamedTuple):
+    """How much of a text is read: of its `tokens`, special ones included, `limit` at once, in so many `windows`.
+
+    `cut` is how many of its characters are read when these are not all of them, else None.
+    """
+
+    tokens: int
+    limit: int
+    windows: int
+    cut: int | None
+
+
 class TextTokens:
     """The tokenizer of one text tower. Safe to use from several threads at once."""
 
@@ -57,9 +70,7 @@ class TextTokens:
             raise ValueError(f"{path.name} is not a tokenizer: {error}") from error
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(settings.max_tokens)
-        self._windows = MOST_WINDOWS if settings.beyond == "window" else 1
-        self._characters = self._windows * settings.max_tokens * LONGEST_TOKEN
-        self._strip = settings.around == "strip"
+        self._settings = settings
         self._nothing = self._filler()
 
     def _filler(self) -> int:
@@ -70,19 +81,50 @@ class TextTokens:
                 return int(found)
         return 0
 
-    def __call__(self, text: str) -> NDArray[np.int64]:
+    def __call__(self, text: str, beyond: str | None = None) -> NDArray[np.int64]:
         """Token ids int64 (t,), t >= 1. A longer text is cut at `max_tokens`, or comes in windows one after the other.
 
-        Windows are full (`max_tokens` tokens, special ones included) but for the last.
+        Windows are full (`max_tokens` tokens, special ones included) but for the last. `beyond`, `cut` or `window`,
+        stands for the setting of that name.
         """
-        if self._strip or len(text) > self._characters:
-            text = text.strip()
-        clean = text[: self._characters].encode("utf-8", "replace").decode("utf-8")  # no lone surrogates
-        encoded = self._tokenizer.encode(clean)
+        most = self._most(beyond)
+        encoded = self._encoded(self._trimmed(text, most), most)
         ids = encoded.ids
-        if self._windows > 1:
-            ids = [token for window in (encoded, *encoded.overflowing[: self._windows - 1]) for token in window.ids]
+        if most > 1:
+            ids = [token for window in (encoded, *encoded.overflowing[: most - 1]) for token in window.ids]
         return np.array(ids or [self._nothing], dtype=np.int64)
+
+    def extent(self, text: str, beyond: str | None = None) -> Extent:
+        """How much of a text `__call__` reads. Tokens are counted as far as 32 windows can reach."""
+        most = self._most(beyond)
+        trimmed = self._trimmed(text, most)
+        first = self._encoded(trimmed, MOST_WINDOWS)
+        pieces, special = [first, *first.overflowing], sum(first.special_tokens_mask)
+        tokens = special + sum(len(piece) - sum(piece.special_tokens_mask) for piece in pieces)
+        cut = None
+        if len(pieces) > most:
+            cut = max(end for _, end in pieces[most - 1].offsets)
+        elif len(trimmed) > self._characters(most):
+            cut = self._characters(most)
+        if cut is not None:
+            cut += text.index(trimmed[0])
+        return Extent(tokens, self._settings.max_tokens, min(len(pieces), most), cut)
+
+    def _most(self, beyond: str | None) -> int:
+        """How many windows of a text are read."""
+        return MOST_WINDOWS if (beyond or self._settings.beyond) == "window" else 1
+
+    def _characters(self, most: int) -> int:
+        """How many characters so many windows can have."""
+        return most * self._settings.max_tokens * LONGEST_TOKEN
+
+    def _trimmed(self, text: str, most: int) -> str:
+        """The text without the blanks around it, unless they are the tokenizer's."""
+        return text.strip() if self._settings.around == "strip" or len(text) > self._characters(most) else text
+
+    def _encoded(self, text: str, most: int) -> Encoding:
+        clean = text[: self._characters(most)].encode("utf-8", "replace").decode("utf-8")  # no lone surrogates
+        return self._tokenizer.encode(clean)
 
 
 def pad(rows: list[NDArray[np.int64]], length: int, pad_id: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

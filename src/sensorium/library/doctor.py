@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensorium.core.errors import SensoriumError
-from sensorium.core.settings import default_model, library_path
+from sensorium.core.settings import default_model, library_path, precision_of
 from sensorium.core.types import MODALITIES, Audio, Check, Modality, Part
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _towers(bundle: Bundle) -> str:
 
     from sensorium.encoders.onnx import OnnxEncoder
 
-    encoder = OnnxEncoder(bundle)
+    encoder = OnnxEncoder(bundle, precision=precision_of())
     rate = encoder.limits().get("audio_rate", 16000)
     tone = np.sin(np.arange(rate) * (440 * 2 * np.pi / rate)).astype(np.float32)
     small: dict[Modality, Part] = {

@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from sensorium.core.types import Hit
+from sensorium.core.types import Hit, TextRead
 
 Previews = Callable[[Sequence[int]], Mapping[int, bytes]]
 
@@ -16,17 +16,18 @@ class Hits(list[Hit]):
     """Hits, best first.
 
     `seconds` is the search itself, `encode_seconds` making the query's vector; `index_name` says what was searched,
-    `notes` what else there is to know. Where hits of several modalities are mixed under cosine, their order is that of
-    the calibrated scores, and `Hit.score` is the cosine all the same.
+    `terms` how each text of the query was read in each space, `notes` what else there is to know. Where hits of several
+    modalities are mixed under cosine, their order is that of the calibrated scores, and `Hit.score` is the cosine all
+    the same.
     """
 
     def __init__(
         self, hits: Iterable[Hit] = (), *, seconds: float = 0.0, encode_seconds: float = 0.0, index_name: str = "",
-        notes: Sequence[str] = (), previews: Previews | None = None,
+        terms: Sequence[TextRead] = (), notes: Sequence[str] = (), previews: Previews | None = None,
     ) -> None:  # fmt: skip
         super().__init__(hits)
         self.seconds, self.encode_seconds = seconds, encode_seconds
-        self.index_name, self.notes = index_name, tuple(notes)
+        self.index_name, self.terms, self.notes = index_name, tuple(terms), tuple(notes)
         self._previews = previews
 
     def _repr_html_(self) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sensorium.core.errors import LibraryMissing
 from sensorium.core.progress import Progress, Silent
-from sensorium.core.settings import library_path
-from sensorium.core.types import AddReport, Metric, Neighbors, ReindexReport, Status
+from sensorium.core.settings import library_path, precision_of
+from sensorium.core.types import AddReport, LongText, Metric, Neighbors, ReindexReport, Status
 from sensorium.library.query import Term, Text, named
 from sensorium.library.session import Session
 from sensorium.store.tables import Store
@@ -33,15 +33,20 @@ class Library:
 
     `model` is a bundle's name or folder; it makes the library's space when the first item is added. `models` make
     several: each part goes into every space whose model has a tower for it, and a query is asked of all that understand
-    it. Of a library that is there they choose among its spaces: those in service, unless said. Raises LibraryMissing
-    (with `create=False`), LibraryTooNew, LibraryDamaged; ModelUnknown for the model. Use it as a context manager, or
-    call `close`.
+    it. Of a library that is there they choose among its spaces: those in service, unless said. `precision` is what
+    towers run at: `float32`, `int8` (where they have an 8-bit form that agrees well enough), or `auto`, the faster one;
+    in a library that is there, the one that made its vectors. Unless said it is that of the environment, else `auto`.
+
+    Raises LibraryMissing (with `create=False`), LibraryTooNew, LibraryDamaged, BadPrecision; ModelUnknown and
+    BundleDamaged for the model. A model or precision that the library has no space of is a SpaceMismatch as soon as it
+    is needed. Use it as a context manager, or call `close`.
     """
 
     def __init__(
-        self, path: Paths | None = None, *, model: str | None = None, models: Sequence[str] = (), create: bool = True,
-        progress: Progress | None = None,
+        self, path: Paths | None = None, *, model: str | None = None, models: Sequence[str] = (),
+        precision: str | None = None, create: bool = True, progress: Progress | None = None,
     ) -> None:  # fmt: skip
+        at = precision_of(precision)
         place = library_path(path)
         if not create and not place.is_dir():
             way_out = "make one with `sensorium add FOLDER`, or name another with --library"
@@ -49,7 +54,7 @@ class Library:
         named = tuple(dict.fromkeys((*([model] if model is not None else ()), *models)))
         if not place.is_dir():
             _check_models(named)
-        self._session = Session(Store.open(place, create=create), named, progress or Silent())
+        self._session = Session(Store.open(place, create=create), named, at, progress or Silent())
         if any(not self._has(model) for model in named):
             _check_models(named)
 
@@ -109,17 +114,20 @@ class Library:
     def search(
         self, *terms: str | Term, k: int = 10, kinds: str | Sequence[str] | None = None, where: str | None = None,
         under: Paths | None = None, metric: Metric = "cosine", index: str = "auto", previews: bool = False,
+        long_text: LongText | None = None,
     ) -> Hits:  # fmt: skip
         """The k best items for a sum of terms, best first; plain strings are texts.
 
         `kinds`, `under` (a folder) and `where` (SQL over the columns of `items()`) narrow it down. `metric` is cosine,
         dot (q.c) or l2 (-sqrt((q-c).(q-c))): higher is closer. `index` is auto, exact, ivf or ivf:LISTS,PROBES.
-        `previews` loads thumbnails. Raises BadQuery, BadWhere, LibraryEmpty, SourceMissing.
+        `previews` loads thumbnails. `long_text` says what becomes of a text beyond the tokens that a tower reads at
+        once: it is read in `windows`, whose vectors are averaged, or `cut`; as the model has it, unless said.
+        `Hits.terms` says what was done. Raises BadQuery, BadWhere, LibraryEmpty, SourceMissing.
         """
         from sensorium.library.search import Ask, search
 
         folder = None if under is None else named(under)
-        ask = Ask(k, _several(kinds), where, folder, metric, index)
+        ask = Ask(k, _several(kinds), where, folder, metric, index, long_text)
         return search(self._session, _terms(terms), ask, previews=previews)
 
     def neighbors(
@@ -134,15 +142,18 @@ class Library:
         ask = Ask(k, _several(kinds), where, None, metric, index)
         return neighbors(self._session, np.atleast_2d(np.asarray(queries, np.float32)), ask)
 
-    def encode(self, *terms: str | Term) -> NDArray[np.float32]:
-        """Vectors (n, d) of terms in the library's space, not normalised: queries for `neighbors`."""
+    def encode(self, *terms: str | Term, long_text: LongText | None = None) -> NDArray[np.float32]:
+        """Vectors (n, d) of terms in the library's space, not normalised: queries for `neighbors`.
+
+        `long_text` and what is raised: as in `search`.
+        """
         import numpy as np
 
-        from sensorium.library.search import ready_view
+        from sensorium.library.search import Ask, ready_view
         from sensorium.library.terms import query_vector
 
-        view = ready_view(self._session)
-        return np.stack([query_vector(self._session, view, [term]) for term in _terms(terms)])
+        view, beyond = ready_view(self._session), Ask(long_text=long_text).beyond
+        return np.stack([query_vector(self._session, view, [term], beyond) for term in _terms(terms)])
 
     def items(self, where: str | None = None) -> pa.Table:
         """The items as a table, missing ones included.
@@ -225,12 +236,12 @@ class Library:
 
 
 def _check_models(models: Sequence[str]) -> None:
-    """An unknown model is said before a folder is made for it."""
+    """An unknown model, or one whose bundle does not open, is said before a folder is made for it."""
     from sensorium.core.settings import default_model
-    from sensorium.encoders.bundle import find_bundle
+    from sensorium.encoders.bundle import Bundle, find_bundle
 
     for model in models or (default_model(),):
-        find_bundle(model)
+        Bundle.open(find_bundle(model))
 
 
 def _terms(terms: Sequence[str | Term]) -> list[Term]:

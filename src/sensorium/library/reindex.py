@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sensorium.core.errors import LibraryEmpty, ModelUnknown, SpaceMismatch
+from sensorium.core.errors import LibraryEmpty, SpaceMismatch
 from sensorium.core.types import ReindexReport, Skipped
 from sensorium.library import retry
 from sensorium.library.intake import wanted
@@ -50,6 +50,7 @@ def reindex(
     Every few hundred items are committed: a stop loses at most those, and the same call goes on from there.
     """
     from sensorium.core.machine import available_cores
+    from sensorium.encoders.trial import prove
     from sensorium.readers.contract import Limits
     from sensorium.store.commit import Writer
     from sensorium.store.lock import Lock
@@ -59,6 +60,7 @@ def reindex(
         session.store.refresh()
         encoder = _encoder(session, wish)
         if encoder.space not in session.store.settings.spaces:
+            prove(encoder.bundle)
             session.store.add_spaces({encoder.space: session.keep(encoder)})
         writer = Writer(session.store, lock)
         session.store.refresh()
@@ -115,12 +117,7 @@ def _encoder(session: Session, wish: Wish) -> OnnxEncoder:
         return session.encoder_of(settings.previous_space)
     if wish.own:
         return session.encoder_of(session.called(wish.model))
-    try:
-        return session.encoder_for(wish.model)
-    except ModelUnknown:  # no longer installed, but the library may have kept it
-        if wish.model not in {said.model for said in settings.spaces.values()}:
-            raise
-        return session.encoder_of(session.called(wish.model))
+    return session.encoder_for(wish.model)
 
 
 def _served(session: Session, space: str, wish: Wish) -> tuple[str, ...]:

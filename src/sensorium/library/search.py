@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sensorium.core.errors import BadQuery, LibraryEmpty
-from sensorium.core.types import METRICS, MODALITIES, Hit, Metric, Modality, Neighbors
+from sensorium.core.types import LONG_TEXTS, METRICS, MODALITIES, Hit, LongText, Metric, Modality, Neighbors, TextRead
 from sensorium.indexes.files import IndexDamaged
 from sensorium.indexes.rows import among
 from sensorium.library.hits import Hits
@@ -19,7 +19,7 @@ from sensorium.library.query import Term
 from sensorium.library.ranking import Asked, Scale, best_items
 from sensorium.library.rows import LiveView
 from sensorium.library.snapshots import live_view, replace_damaged
-from sensorium.library.terms import CannotAsk, query_vectors
+from sensorium.library.terms import CannotAsk, query_vectors, said, texts_read
 
 if TYPE_CHECKING:
     from sensorium.indexes.contract import Index
@@ -36,12 +36,32 @@ class Ask:
     under: str | None = None
     metric: Metric = "cosine"
     index: str = "auto"
+    long_text: LongText | None = None
 
     def __post_init__(self) -> None:
         if self.k < 1:
             raise BadQuery(f"k is {self.k}: ask for at least 1 hit")
         if self.metric not in METRICS:
             raise BadQuery(f"the metric {self.metric!r} is unknown: choose one of {', '.join(METRICS)}")
+        if self.long_text not in (None, *LONG_TEXTS):
+            raise BadQuery(f"long_text is {self.long_text!r}: choose one of {', '.join(LONG_TEXTS)}, or leave it out")
+
+    @property
+    def beyond(self) -> str | None:
+        """`long_text` as encoders call it."""
+        return "window" if self.long_text == "windows" else self.long_text
+
+
+class Plan(NamedTuple):
+    """The spaces that understand all terms, and what is searched in them.
+
+    `seconds` is how long making the query's vectors took, `read` how each text was read.
+    """
+
+    asked: list[Asked]
+    index_name: str
+    seconds: float
+    read: list[TextRead]
 
 
 def search(session: Session, terms: Sequence[Term], ask: Ask, *, previews: bool = False) -> Hits:
@@ -96,26 +116,24 @@ def _neighbors(session: Session, view: LiveView, queries: NDArray[np.float32], a
 
 def _search(session: Session, views: Sequence[LiveView], terms: Sequence[Term], ask: Ask, *, previews: bool) -> Hits:
     began = perf_counter()
-    asked, name, encoding = _asked(session, views, terms, ask)
-    hits = [_hit(asked[one.space].view, one.part, one.score) for one in best_items(asked, ask.k)]
-    seconds = perf_counter() - began - encoding
+    plan = _plan(session, views, terms, ask)
+    hits = [_hit(plan.asked[one.space].view, one.part, one.score) for one in best_items(plan.asked, ask.k)]
+    seconds = perf_counter() - began - plan.seconds
     load = session.store.previews
     if previews and hits:
         found = load([hit.part for hit in hits])
         hits = [replace(hit, preview=found.get(hit.part)) for hit in hits]
+    notes = [*session.take_notes(), *said(plan.read, terms, ask.beyond)]
     return Hits(
-        hits, seconds=seconds, encode_seconds=encoding, index_name=name, notes=session.take_notes(), previews=load
+        hits, seconds=seconds, encode_seconds=plan.seconds, index_name=plan.index_name, terms=plan.read, notes=notes,
+        previews=load,
     )  # fmt: skip
 
 
-def _asked(
-    session: Session, views: Sequence[LiveView], terms: Sequence[Term], ask: Ask
-) -> tuple[list[Asked], str, float]:
-    """The spaces that understand all terms, the index that is searched, and the seconds that the query's vectors took.
-
-    Of several spaces, one in which nothing is wanted is not asked, and no tower of it loaded.
-    """
+def _plan(session: Session, views: Sequence[LiveView], terms: Sequence[Term], ask: Ask) -> Plan:
+    """Of several spaces, one in which nothing is wanted is not asked, and no tower of it loaded."""
     asked: list[Asked] = []
+    read: list[TextRead] = []
     refusals: list[CannotAsk] = []
     name, encoding = ask.index, 0.0
     for view in views:
@@ -124,7 +142,8 @@ def _asked(
             continue
         began = perf_counter()
         try:
-            vectors, modalities = query_vectors(session, view, terms)
+            vectors, modalities = query_vectors(session, view, terms, ask.beyond)
+            read += texts_read(session, view.space, terms, ask.beyond)
         except CannotAsk as refusal:
             refusals.append(refusal)
             continue
@@ -138,7 +157,7 @@ def _asked(
     if len(asked) > 1 and ask.metric != "cosine":
         models = " and ".join(session.store.settings.spaces[one.view.space].model for one in asked)
         raise BadQuery(f"{ask.metric} of {models} cannot be compared: name one with --model, or take cosine")
-    return asked, name, encoding
+    return Plan(asked, name, encoding, read)
 
 
 def allowed(session: Session, view: LiveView, ask: Ask) -> NDArray[np.bool_] | None:

@@ -13,6 +13,7 @@ from sensorium.store.library_json import Space
 from sensorium.store.tables import Store
 
 if TYPE_CHECKING:
+    from sensorium.core.types import Precision
     from sensorium.encoders.bundle import Bundle
     from sensorium.encoders.onnx import OnnxEncoder
     from sensorium.library.rows import LiveView
@@ -25,11 +26,12 @@ class Session:
     """Shared by the verbs of one open library. `notes` are what the next answer should mention.
 
     `models` are those that were asked for: they make a new library's spaces, and of one that is there choose among
-    those in service.
+    those in service; so does `precision`, unless it is `auto`.
     """
 
     store: Store
     models: tuple[str, ...] = ()
+    precision: Precision = "auto"
     progress: Progress = field(default_factory=Silent)
     views: dict[str, LiveView] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -40,11 +42,11 @@ class Session:
     def spaces(self) -> tuple[str, ...]:
         """The spaces that are asked: those in service, the default one first, or those of the models asked for.
 
-        None in a new library. Raises SpaceMismatch, ModelUnknown.
+        Of these, such as the precision asked for makes. None in a new library. Raises SpaceMismatch, ModelUnknown.
         """
         if self.store.settings.default_space is None or not self.models:
-            return self.store.settings.served
-        return tuple(dict.fromkeys(self._space_of(model) for model in self.models))
+            return self._made_so(self.store.settings.served)
+        return self._made_so(tuple(dict.fromkeys(self._space_of(model) for model in self.models)))
 
     @property
     def view(self) -> LiveView | None:
@@ -57,24 +59,37 @@ class Session:
             from sensorium.encoders.onnx import OnnxEncoder
 
             bundle = self._kept(space, self.store.settings.spaces[space].model)
-            self._encoders[space] = OnnxEncoder(bundle, precision=bundle.spaces[space])
+            self._encoders[space] = OnnxEncoder(bundle, precision=self.precision_in(bundle, space))
         return self._encoders[space]
+
+    def precision_in(self, bundle: Bundle, space: str) -> str:
+        """What a bundle's towers run at to make vectors of a space: as asked for, where any does."""
+        made_at = bundle.spaces[space]
+        return self.precision if made_at == "auto" else made_at
 
     def new_encoders(self) -> Mapping[str, OnnxEncoder]:
         """By space, the encoders that a new library is to have."""
         from sensorium.core.settings import default_model
         from sensorium.encoders.onnx import OnnxEncoder
 
-        made = (OnnxEncoder(self._bundle(model)) for model in self.models or (default_model(),))
+        made = (OnnxEncoder(self._bundle(name), precision=self.precision) for name in self.models or (default_model(),))
         return {encoder.space: self._encoders.setdefault(encoder.space, encoder) for encoder in made}
 
     def encoder_for(self, model: str) -> OnnxEncoder:
-        """The encoder of a model whose space the library may or may not have, at the precision that it has."""
+        """The encoder of a model whose space the library may or may not have.
+
+        At the precision that was asked for, or the one that its space there has.
+        """
         from sensorium.encoders.onnx import OnnxEncoder
 
-        bundle = self._bundle(model)
-        known = [space for space in bundle.spaces if space in self.store.settings.spaces]
-        return self.encoder_of(known[0]) if known else OnnxEncoder(bundle)
+        try:
+            bundle = self._bundle(model)
+        except ModelUnknown:  # no longer installed, but the library may have kept it
+            if model not in {said.model for said in self.store.settings.spaces.values()}:
+                raise
+            bundle = self._kept(self.called(model), model)
+        space = self._known(bundle)
+        return self.encoder_of(space) if space else OnnxEncoder(bundle, precision=self.precision)
 
     def forget(self) -> None:
         """Let go of encoders and of index files; they are opened again when they are needed."""
@@ -95,7 +110,10 @@ class Session:
     def keep_bundles(self) -> dict[str, OnnxEncoder]:
         """The encoders of the spaces in service; a new library gets its spaces now, with copies of their bundles."""
         if self.store.settings.default_space is None:
+            from sensorium.encoders.trial import prove
+
             encoders = self.new_encoders()
+            prove(*(encoder.bundle for encoder in encoders.values()))
             said = {space: self.keep(encoder) for space, encoder in encoders.items()}
             default, *beside = said
             self.store.add_spaces(said, default_space=default, beside=tuple(beside))
@@ -107,9 +125,8 @@ class Session:
         return {int(item) for space in self.store.settings.served for item in self.store.left(space)}
 
     def check_models(self) -> None:
-        """Raises SpaceMismatch when a model was asked for that is none of the library's in service; ModelUnknown."""
-        for model in self.models:
-            self._space_of(model)
+        """Raises SpaceMismatch for a model or precision that made none of the spaces in service; ModelUnknown."""
+        _ = self.spaces
 
     def keep(self, encoder: OnnxEncoder) -> Space:
         """Copy the bundle of a space into the library, unless it is there; returns what is to be said of the space."""
@@ -164,7 +181,9 @@ class Session:
                 raise
             space = self.called(model)
         else:
-            space = next((space for space in wanted.spaces if space in settings.spaces), "")
+            space = self._known(wanted)
+            if not space and (other := next((one for one in wanted.spaces if one in settings.spaces), "")):
+                raise self._made_otherwise(wanted, other, model)
             if not space:
                 made_by = " and ".join(f"{settings.spaces[s].model} (space {s})" for s in settings.served)
                 raise SpaceMismatch(
@@ -180,6 +199,38 @@ class Session:
                 f"sensorium reindex --use {space}"
             )
         return space
+
+    def _known(self, bundle: Bundle) -> str:
+        """The space of a bundle that the library has, at the precision asked for; one in service first; or ""."""
+        settings = self.store.settings
+        makes = bundle.spaces if self.precision == "auto" else (bundle.space_of(self.precision),)
+        return next((space for space in (*settings.served, *settings.spaces) if space in makes), "")
+
+    def _made_so(self, spaces: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of some spaces that the precision asked for makes.
+
+        Raises SpaceMismatch when there is a model with none among them.
+        """
+        if self.precision == "auto":
+            return spaces
+        made_so = []
+        for space in spaces:
+            bundle, model = self.encoder_of(space).bundle, self.store.settings.spaces[space].model
+            wanted = bundle.space_of(self.precision)
+            if wanted == space:
+                made_so.append(space)
+            elif wanted not in spaces:
+                raise self._made_otherwise(bundle, space, model)
+        return tuple(made_so)
+
+    def _made_otherwise(self, bundle: Bundle, space: str, model: str) -> SpaceMismatch:
+        """What to say of a space that another precision than the one asked for has made."""
+        return SpaceMismatch(
+            f"{self.store.path} was made with {bundle.name} at precision {bundle.spaces[space]} (space {space}), not "
+            f"at {self.precision} (space {bundle.space_of(self.precision)}): leave out --precision and "
+            f"SENSORIUM_PRECISION, or make a space of it with: sensorium --precision {self.precision} reindex "
+            f"--model {model}"
+        )
 
     def _kept(self, space: str, made_by: str) -> Bundle:
         """The bundle that the library keeps, or the named model, when that copy is gone and the model still the same.

@@ -64,9 +64,20 @@ def space_bytes(session: Session, space: str) -> int:
 
 
 def _precision(session: Session, space: str) -> str:
+    """What the towers of a space run at on this machine, "" when its bundle is damaged."""
     from sensorium.encoders.bundle import Bundle
 
     try:
-        return Bundle.open(session.bundle_of(space)).spaces.get(space, "")
+        bundle = Bundle.open(session.bundle_of(space))
     except BundleDamaged:
         return ""
+    if space not in bundle.spaces:
+        return ""
+    if not any(tower.int8 is not None and tower.int8.good for tower in bundle.towers.values()):
+        return "float32"
+    precision = session.precision_in(bundle, space)
+    if precision != "auto":
+        return precision
+    from sensorium.encoders.onnx import best_precision
+
+    return best_precision()

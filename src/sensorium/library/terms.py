@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sensorium.core.errors import BadQuery, Unreadable
-from sensorium.core.types import Modality, Part
+from sensorium.core.types import Modality, Part, TextRead
 from sensorium.library.prepared import PartRow
 from sensorium.library.query import File, Like, Term, Text, Vector, local_path
 from sensorium.readers.contract import Limits
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sensorium.readers.registry import Source
 
 LONGEST = 64  # parts of a query: the first of a file, or as many spread over an item
+_SHOWN = 30  # characters of a long text, to know it by
 
 
 class CannotAsk(BadQuery):
@@ -29,25 +30,53 @@ class CannotAsk(BadQuery):
 Found = tuple[NDArray[np.float32], list[Modality | None]]
 
 
-def query_vector(session: Session, view: LiveView, terms: Sequence[Term]) -> NDArray[np.float32]:
-    """The sum of the terms as one vector (d,); what has several parts is the mean of those like its first one."""
-    found = [_vectors(session, view, term) for term in terms]
+def query_vector(
+    session: Session, view: LiveView, terms: Sequence[Term], beyond: str | None = None
+) -> NDArray[np.float32]:
+    """The sum of the terms as one vector (d,); what has several parts is the mean of those like its first one.
+
+    `beyond` is what becomes of long texts: see `Preparer.prepare`.
+    """
+    found = [_vectors(session, view, term, beyond) for term in terms]
     return _sum([_gist(*each) for each in found], [term.weight for term in terms])
 
 
-def query_vectors(session: Session, view: LiveView, terms: Sequence[Term]) -> Found:
+def query_vectors(session: Session, view: LiveView, terms: Sequence[Term], beyond: str | None = None) -> Found:
     """What to look for: vectors (n, d), and the modality of each, None when nobody can tell.
 
     There is one for each part of the heaviest term: what a page tells in one section and shows in another is lost in
-    their mean. The other terms are added to each of them.
+    their mean. The other terms are added to each of them. `beyond` is what becomes of long texts.
     """
-    found = [_vectors(session, view, term) for term in terms]
+    found = [_vectors(session, view, term, beyond) for term in terms]
     weights = [term.weight for term in terms]
     heaviest = int(np.argmax(weights))
     gists = [_gist(*each) for each in found]
     vectors, modalities = found[heaviest]
     rows = [_sum([*gists[:heaviest], vector, *gists[heaviest + 1 :]], weights) for vector in vectors]
     return np.stack(rows), modalities
+
+
+def texts_read(session: Session, space: str, terms: Sequence[Term], beyond: str | None = None) -> list[TextRead]:
+    """How each text among the terms is read in a space. What is in files is taken as `add` takes it."""
+    encoder = session.encoder_of(space)
+    texts = ((place, term.text) for place, term in enumerate(terms, 1) if isinstance(term, Text))
+    return [TextRead(place, space, encoder.bundle.name, *encoder.extent(text, beyond)) for place, text in texts]
+
+
+def said(read: Sequence[TextRead], terms: Sequence[Term], beyond: str | None = None) -> Iterator[str]:
+    """A line for each text of a query that is longer than a tower reads at once."""
+    for one in read:
+        term = terms[one.term - 1]
+        if (one.windows == 1 and one.cut is None) or not isinstance(term, Text):
+            continue
+        words, done = " ".join(term.text[:_SHOWN].split()), []
+        if one.windows > 1:
+            done.append(f"read in {one.windows} windows, whose vectors are averaged")
+        if one.cut is not None:
+            reads_on = " (--long-text windows reads on)" if beyond is None and one.windows == 1 else ""
+            done.append(f"cut after {one.cut:,} characters{reads_on}")
+        beginning = f'"{words}..." has {one.tokens:,} tokens'
+        yield f"{beginning}, and {one.model} reads {one.limit} at once: it was {', and '.join(done)}"
 
 
 def _sum(rows: list[NDArray[np.float32]], weights: list[float]) -> NDArray[np.float32]:
@@ -73,14 +102,14 @@ def _gist(vectors: NDArray[np.float32], modalities: list[Modality | None]) -> ND
     return mean
 
 
-def _vectors(session: Session, view: LiveView, term: Term) -> Found:
+def _vectors(session: Session, view: LiveView, term: Term, beyond: str | None) -> Found:
     """The vectors (n, d) of a term, without its weight."""
     if isinstance(term, Text):
         encoder = session.encoder_of(view.space)
         if "text" not in encoder.modalities:
             there, name = ", ".join(encoder.modalities), encoder.bundle.name
             raise CannotAsk(f"model {name!r} has no text tower, only {there}; choose another --model")
-        return encoder.encode([Part("text", term.text)]), ["text"]
+        return encoder.encode([Part("text", term.text)], beyond), ["text"]
     if isinstance(term, Vector):
         if view.space != session.spaces[0]:
             raise CannotAsk("a vector is one of the default space")

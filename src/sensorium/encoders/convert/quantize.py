@@ -7,7 +7,6 @@ row would depend on its batch-mates. Weights have a scale for each output channe
 from __future__ import annotations
 
 import logging
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,77 +20,126 @@ import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from sensorium.encoders.convert.smooth import smooth
+from sensorium.core.progress import Progress, Silent
+from sensorium.encoders.convert.observe import Inputs, Observed, Reach, observe, opened, session, vectors_of
+from sensorium.encoders.convert.products import PRODUCTS, in_eight_bits, products
+from sensorium.encoders.convert.smooth import EVEN, smooth
 from sensorium.encoders.onnx import CLIPPED, REACH
 
-Inputs = Mapping[str, NDArray[Any]]
-
-PRODUCTS = ("Gemm", "MatMul")
 # Between convolutions all stays in whole numbers; between products of a transformer it does not, since the stream that
 # its blocks add to needs more than 8 bits.
 CONVOLUTIONAL = ("Conv", "Add", "Relu", "Clip", "MaxPool", "GlobalAveragePool", *PRODUCTS)
 # Shares of the sample whose ranges are covered; the best is kept. A few odd pictures reach ten times as far as others,
 # and a scale made for them would leave the others with 4 bits: what lies beyond is clipped.
 COVERED = (1.0, 0.97, 0.95, 0.93, 0.91)
-# With even channels the best of these shares of the sample, and of how much of the unevenness the weights take over:
-# the real MiniLM went from a mean cosine of 0.989 (overlap 0.91) to 0.999 (0.98), the real ViT-Ti from 0.915 (0.77)
-# to 0.993 (0.92).
+# With even channels the best of these shares of how much of the unevenness the weights take over, and then whether
+# covering less of the sample is better still: the real MiniLM went from a mean cosine of 0.989 (overlap 0.91) to 0.999
+# (0.98), the real ViT-Ti from 0.915 (0.77) to 0.993 (0.92).
 COVERED_SMOOTHED, SMOOTHED = (1.0, 0.95), (0.8, 0.65)
+TRIALS = 1 + len(SMOOTHED) + len(COVERED) - 1  # at most
 EVEN_PAYS = 1e-3  # of mean cosine: what evening out must win, since it costs an operation before each product
-ENOUGH = 0.9997  # mean cosine beyond which no other share is tried: each takes a minute for a large tower
+ENOUGH = 0.9997  # mean cosine beyond which no other share is tried: each takes seconds for a large tower
 # The output `REACH` watches the tensor by which most is won, and must not send more rows than this to the tower itself.
 GUARDED_SHARE, GUARD_PAYS = 0.1, 2e-4  # the latter is of cosine
 _NEAREST = 10
 _AXES_ARE_INPUTS = 18  # the opset from which they are, of reductions
+_TOP = int(np.iinfo(np.uint8).max)
+
+Ends = Mapping[str, tuple[float, float]]
 
 
-def quantize(tower: Path, out: Path, sample: Sequence[Inputs]) -> None:
+def quantize(
+    tower: Path, out: Path, sample: Sequence[Inputs], progress: Progress | None = None, what: str = "trying scales"
+) -> None:
     """Write the 8-bit form of an ONNX tower; `sample` are inputs of one ordinary row each, a hundred or more.
 
-    Where a few rows reach beyond their scales, it has the output `REACH`.
+    Where a few rows reach beyond their scales, it has the output `REACH`. `progress` counts the scales that are tried,
+    as `what`; fewer than it expects, once they are good enough.
     """
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    with TemporaryDirectory() as folder, _quietly():
-        plain = Path(folder) / "plain.onnx"
-        quant_pre_process(str(tower), str(plain), skip_symbolic_shape=True)
-        wanted = _vectors(plain, sample)
-        forms = []
-        for number, (base, ends) in enumerate(_attempts(plain, sample)):
-            form = Path(folder) / f"{number}.onnx"
-            _write(base, form, ends, sample[0])
-            alike = cosines(_vectors(form, sample), wanted)
-            guard, won = _best_guard(form, sample, alike)
-            pays = 0.0 if base == plain else EVEN_PAYS
-            forms.append((float(alike.mean()) + won - pays, form, guard))
-            if forms[-1][0] >= ENOUGH and not _is_convolutional(onnx.load(str(plain))):
-                break
-        _, form, guard = max(forms, key=lambda found: found[0])
-        model = onnx.load(str(form))
-        if guard is not None:
-            _watch(model, guard)
-        onnx.save(model, str(out))
+    news = progress or Silent()
+    news.start(what, TRIALS)
+    try:
+        with TemporaryDirectory(dir=out.parent) as folder, _quietly():
+            plain = _optimised(tower, Path(folder) / "plain.onnx")
+            news.advance(0)  # by now it is known whether this takes long
+            best = _best(_Trials(plain, Path(folder), sample, news))
+            if best.guard is not None:
+                _watch(best.form, best.guard)
+            onnx.save(best.form, str(out))
+    finally:
+        news.finish()
 
 
-def _attempts(plain: Path, sample: Sequence[Inputs]) -> Iterator[tuple[Path, dict[str, tuple[float, float]]]]:
-    """Float towers with the same vectors, and the range of every activation that may be quantised, best guess first."""
+@dataclass(frozen=True)
+class _Tried:
+    """A form, what is to be watched in it, how good it is, and the float model and the ranges that it is made from."""
 
-    def ends(covered: float) -> dict[str, tuple[float, float]]:
-        return {name: _range(*reach, covered) for name, reach in reached.items()}
+    score: float
+    form: onnx.ModelProto
+    guard: str | None
+    base: onnx.ModelProto
+    reached: Mapping[str, Reach]
 
-    reached = _extremes(plain, sample)
-    yield plain, ends(COVERED[0])
-    if not _is_convolutional(onnx.load(str(plain))):
-        for share in SMOOTHED:
-            even = plain.with_name(f"even{share}.onnx")
-            shutil.copyfile(plain, even)
-            if smooth(even, sample, share):
-                reached = _extremes(even, sample)
-                for covered in COVERED_SMOOTHED:
-                    yield even, ends(covered)
-        reached = _extremes(plain, sample)
-    for covered in COVERED[1:]:
-        yield plain, ends(covered)
+
+class _Trials:
+    """Makes forms of one tower, and looks at how good each is on the sample."""
+
+    def __init__(self, plain: onnx.ModelProto, folder: Path, sample: Sequence[Inputs], progress: Progress) -> None:
+        self.plain, self.folder, self.sample, self.progress = plain, folder, sample, progress
+        self.convolutional = _is_convolutional(plain)
+        names = _activations(plain) if self.convolutional else list(products(plain))
+        self.seen: Observed = observe(plain, sample, names, by_channel=not self.convolutional)
+
+    def tried(self, base: onnx.ModelProto, reached: Mapping[str, Reach], covered: float) -> _Tried:
+        """The form of a base, which is the tower or has the same vectors, with scales for this share of the sample."""
+        ends = {name: _range(*reach.ends, covered) for name, reach in reached.items()}
+        if self.convolutional:
+            form = _all_in_eight_bits(self.folder / "plain.onnx", self.folder / "form.onnx", ends, self.sample[0])
+        else:
+            form = in_eight_bits(base, ends)
+        alike, clipped = self._looked_at(form)
+        guard, won = _best_guard(alike, clipped)
+        pays = 0.0 if base is self.plain else EVEN_PAYS
+        self.progress.advance()
+        return _Tried(float(alike.mean()) + won - pays, form, guard, base, reached)
+
+    def _looked_at(self, form: onnx.ModelProto) -> tuple[NDArray[np.float64], dict[str, NDArray[np.bool_]]]:
+        """How much each row is like the tower's own (n,), and by activation whether it is clipped in the row (n,).
+
+        Looked at in the graph as it is: what is clipped early no longer reaches far later on.
+        """
+        ends = {whole: (name, low < 0) for whole, (name, low, high) in _roundings(form).items() if high > 0}
+        run = session(opened(form, list(ends), onnx.TensorProto.UINT8))
+        vectors, clipped = [], {name: np.zeros(len(self.sample), np.bool_) for name, _ in ends.values()}
+        for row, inputs in enumerate(self.sample):
+            made, *found = run.run([form.graph.output[0].name, *ends], dict(inputs))
+            vectors.append(made)
+            for values, (name, below) in zip(found, ends.values(), strict=True):
+                clipped[name][row] = values.max() == _TOP or (below and values.min() == 0)
+        return cosines(np.concatenate(vectors), self.seen.vectors), clipped
+
+
+def _best(trials: _Trials) -> _Tried:
+    """The best form that is found: channels first, then how much of the sample is covered."""
+    best = trials.tried(trials.plain, trials.seen.reached, COVERED[0])
+    if trials.convolutional:
+        others = [trials.tried(trials.plain, trials.seen.reached, covered) for covered in COVERED[1:]]
+        return max((best, *others), key=lambda one: one.score)
+    for share in SMOOTHED:
+        if best.score >= ENOUGH:
+            return best
+        even = onnx.ModelProto()
+        even.CopyFrom(trials.plain)
+        factors = smooth(even, {name: reach.far for name, reach in trials.seen.reached.items()}, share)
+        if factors:
+            reached = dict(trials.seen.reached)
+            reached |= {f"{x}{EVEN}": reached[x].times(by) for x, by in factors.items()}
+            best = max(best, trials.tried(even, reached, COVERED_SMOOTHED[0]), key=lambda one: one.score)
+    for covered in COVERED[1:] if best.base is trials.plain else COVERED_SMOOTHED[1:]:
+        if best.score >= ENOUGH:
+            break
+        best = max(best, trials.tried(best.base, best.reached, covered), key=lambda one: one.score)
+    return best
 
 
 @dataclass(frozen=True)
@@ -113,10 +161,12 @@ class Agreement:
 
 def agreement(form: Path, tower: Path, rows: Sequence[Inputs]) -> Agreement:
     """How much an 8-bit form, guarded if it has a guard, is like its tower, over inputs of one row each."""
-    session, wanted = _session(str(form)), _vectors(tower, rows)
-    vectors = _vectors(form, rows)
-    if REACH in {output.name for output in session.get_outputs()}:
-        beyond = [i for i, inputs in enumerate(rows) if session.run([REACH], dict(inputs))[0][0] >= CLIPPED]
+    run, wanted = session(str(form)), vectors_of(str(tower), rows)
+    found = [run.run(None, dict(inputs)) for inputs in rows]
+    names = [output.name for output in run.get_outputs()]
+    vectors = np.concatenate([outputs[0] for outputs in found])
+    if REACH in names:
+        beyond = [i for i, outputs in enumerate(found) if outputs[names.index(REACH)][0] >= CLIPPED]
         vectors[beyond] = wanted[beyond]
     return Agreement.of(vectors, wanted)
 
@@ -139,90 +189,82 @@ def _is_convolutional(model: Any) -> bool:
     return operators["Conv"] > sum(operators[name] for name in PRODUCTS)
 
 
-def _write(plain: Path, out: Path, ranges: Mapping[str, tuple[float, float]], any_row: Inputs) -> None:
+def _optimised(tower: Path, at: Path) -> onnx.ModelProto:
+    """The tower as ONNX Runtime simplifies it for any machine, written to `at` too."""
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(at)
+    # Tensors that are alike by chance must not share a scale later on.
+    ort.InferenceSession(
+        str(tower), options, providers=["CPUExecutionProvider"], disabled_optimizers=["ConstantSharing"]
+    )
+    return onnx.load(str(at))
+
+
+def _all_in_eight_bits(plain: Path, out: Path, ends: Ends, any_row: Inputs) -> onnx.ModelProto:
+    """A tower of convolutions with everything between them in whole numbers."""
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-    convolutional = _is_convolutional(onnx.load(str(plain)))
     quantize_static(
         str(plain), str(out), _Rows([any_row]), quant_format=QuantFormat.QDQ, per_channel=True,
         activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, calibrate_method=CalibrationMethod.MinMax,
-        op_types_to_quantize=list(CONVOLUTIONAL if convolutional else PRODUCTS),
+        op_types_to_quantize=list(CONVOLUTIONAL),
         extra_options={
-            "MatMulConstBOnly": True, "OpTypesToExcludeOutputQuantization": list(PRODUCTS),
+            "OpTypesToExcludeOutputQuantization": list(PRODUCTS),
             "TensorQuantOverrides": {
-                name: [{"rmin": np.float32(low), "rmax": np.float32(high)}] for name, (low, high) in ranges.items()
+                name: [{"rmin": np.float32(low), "rmax": np.float32(high)}] for name, (low, high) in ends.items()
             },
         },
     )  # fmt: skip
+    return onnx.load(str(out))
 
 
-def _extremes(tower: Path, sample: Sequence[Inputs]) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """(lowest, highest) of each row, float64 (n,) both, of every activation that may be quantised."""
-    model = onnx.shape_inference.infer_shapes(onnx.load(str(tower)))
+def _activations(plain: onnx.ModelProto) -> list[str]:
+    """Every activation of a tower of convolutions that may be quantised."""
+    model = onnx.shape_inference.infer_shapes(plain)
     numbers = {v.name for v in model.graph.value_info if v.type.tensor_type.elem_type == onnx.TensorProto.FLOAT}
+    own = [value.name for value in model.graph.input if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT]
     fixed = {tensor.name for tensor in model.graph.initializer}
     nodes = [node for node in model.graph.node if node.op_type in CONVOLUTIONAL]
-    names = sorted({name for node in nodes for name in (*node.input, *node.output)} & numbers - fixed)
-    own = [value.name for value in model.graph.input if value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT]
-    del model.graph.output[:]
-    model.graph.output.extend(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names)
-    session = _session(model.SerializeToString()) if names else None
-    rows = []
-    for inputs in sample:
-        found = [*(session.run(names, dict(inputs)) if session else ()), *(inputs[name] for name in own)]
-        rows.append([(values.min(), values.max()) for values in found])
-    reached = np.array(rows, np.float64)  # (n, tensors, 2)
-    return {name: (reached[:, i, 0], reached[:, i, 1]) for i, name in enumerate([*names, *own])}
+    return [*sorted({name for node in nodes for name in (*node.input, *node.output)} & numbers - fixed), *own]
 
 
-def _best_guard(form: Path, sample: Sequence[Inputs], alike: NDArray[np.float64]) -> tuple[str | None, float]:
+def _best_guard(alike: NDArray[np.float64], clipped: Mapping[str, NDArray[np.bool_]]) -> tuple[str | None, float]:
     """What to watch in an 8-bit graph, if anything pays, and how much that adds to the mean cosine.
 
-    `alike` (n,) says how much each row is like the tower's own. Looked at in the graph as it is: what is clipped early
-    no longer reaches far later on.
+    `alike` (n,) says how much each row is like the tower's own, `clipped` by activation whether it is in that row.
     """
-    model = onnx.load(str(form))
-    ends = {name: (low, high) for name, (low, high) in _ends(model).items() if high > 0}
-    if not ends:
-        return None, 0.0
-    model.graph.output.extend(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in ends)
-    session, names = _session(model.SerializeToString()), list(ends)
-    reached = [
-        [_reach(values, *ends[name]) for name, values in zip(names, session.run(names, dict(inputs)), strict=True)]
-        for inputs in sample
-    ]
-    beyond = np.array(reached) >= CLIPPED  # (n, tensors)
-    won = (beyond * (1 - alike)[:, None]).mean(axis=0)
-    won[beyond.mean(axis=0) > GUARDED_SHARE] = 0.0
-    best = int(won.argmax())
-    return (names[best], float(won[best])) if won[best] >= GUARD_PAYS else (None, 0.0)
+    won = {
+        name: float((beyond * (1 - alike)).mean()) for name, beyond in clipped.items() if beyond.mean() <= GUARDED_SHARE
+    }
+    best = max(won, key=lambda name: won[name], default=None)
+    return (best, won[best]) if best is not None and won[best] >= GUARD_PAYS else (None, 0.0)
 
 
-def _reach(values: NDArray[np.float32], low: float, high: float) -> float:
-    """How far values go, 1 being an end of their scale; the lower end counts only where it is not zero."""
-    up = float(values.max()) / high
-    return max(up, float(values.min()) / low) if low < 0 else up
-
-
-def _ends(model: Any) -> dict[str, tuple[float, float]]:
-    """The least and the largest value that each activation of an 8-bit graph can have."""
+def _roundings(model: Any) -> dict[str, tuple[str, float, float]]:
+    """By activation in 8 bits: its name as a float again, and the least and the largest value that it can have then."""
     fixed = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     nodes = [node for node in model.graph.node if node.op_type == "DequantizeLinear" and node.input[0] not in fixed]
-    ends = {}
+    found = {}
     for node in nodes:
         scale, zero = float(fixed[node.input[1]]), int(fixed[node.input[2]])
-        ends[node.output[0]] = (-scale * zero, scale * (np.iinfo(np.uint8).max - zero))
-    return ends
+        found[node.input[0]] = (node.output[0], -scale * zero, scale * (_TOP - zero))
+    return found
 
 
 def _watch(model: Any, tensor: str) -> None:
-    """Add the output `REACH` to an 8-bit graph: what `_reach` says of a tensor, by row."""
+    """Add the output `REACH` to an 8-bit graph: how far a tensor goes in each row, 1 being an end of its scale.
+
+    The lower end counts only where it is not zero.
+    """
     make, opset = onnx.helper.make_node, next(found.version for found in model.opset_import if found.domain == "")
     axis = {"axes": [1]} if opset < _AXES_ARE_INPUTS else {}
     inputs = ["reach.flat"] if axis else ["reach.flat", "reach.axis"]
     constants = {} if axis else {"reach.axis": np.array([1], np.int64)}
     nodes, sides = [make("Flatten", [tensor], ["reach.flat"], axis=1)], []
-    for operator, end in zip(("ReduceMin", "ReduceMax"), _ends(model)[tensor], strict=True):
+    ends = next((low, high) for name, low, high in _roundings(model).values() if name == tensor)
+    for operator, end in zip(("ReduceMin", "ReduceMax"), ends, strict=True):
         if end:
             constants[f"reach.{operator}.end"] = np.array(end, np.float32)
             nodes.append(make(operator, inputs, [f"reach.{operator}"], keepdims=0, **axis))
@@ -234,21 +276,10 @@ def _watch(model: Any, tensor: str) -> None:
     onnx.checker.check_model(model)
 
 
-def _range(lows: NDArray[np.float64], highs: NDArray[np.float64], covered: float) -> tuple[float, float]:
+def _range(lows: NDArray[np.float32], highs: NDArray[np.float32], covered: float) -> tuple[float, float]:
     """What a scale has to reach from and to; zero is always within."""
     low, high = float(np.quantile(lows, 1 - covered)), float(np.quantile(highs, covered))
     return min(low, 0.0), max(high, 0.0, min(low, 0.0) + 1e-6)
-
-
-def _vectors(tower: Path, sample: Sequence[Inputs]) -> NDArray[np.float32]:
-    session = _session(str(tower))
-    return np.concatenate([session.run(None, dict(inputs))[0] for inputs in sample])
-
-
-def _session(model: str | bytes) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
-    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 class _Rows:
