@@ -7,7 +7,6 @@ from typing import Any
 
 import small_clap
 import small_models as small
-import torch
 import transformers
 
 # The length of a vector; width, layers and heads of the text tower; of the image tower, and its pixels a patch.
@@ -76,8 +75,3 @@ def bert(folder: Path, *, true_size: bool = True) -> Path:
 def clap(folder: Path, *, true_size: bool = True) -> Path:
     """A CLAP of the size of laion/clap-htsat-unfused, or a small one: 10 s at 48 kHz."""
     return small_clap.save(folder, small_clap.model(true_size=true_size))
-
-
-def seeded() -> None:
-    """What is built next is the same in every run."""
-    torch.manual_seed(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ pytest.importorskip("transformers")
 import small_models as small
 import torch
 import transformers
+import true_models as true
 
 from sensorium.core.types import Part
 from sensorium.encoders.convert.convert import convert
@@ -26,65 +28,22 @@ SAME = 1e-4
 TEXTS = [text for text in small.NASTY if len(text) < 60 and "</s>" not in text]
 PICTURES = small.pictures()[:4]
 SAMPLE = [*(Part("text", text) for text in TEXTS[:6]), *(Part("image", picture) for picture in PICTURES[:3])]
-# OpenAI's and Google's published sizes
-CLIPS = {
-    "ViT-B/32": (512, (512, 12, 8), (768, 12, 12, 32)),
-    "ViT-L/14": (768, (768, 12, 12), (1024, 24, 16, 14)),
-}
 
 
-def sizes(width, layers, heads):
-    return {
-        "hidden_size": width, "num_hidden_layers": layers, "num_attention_heads": heads, "intermediate_size": 4 * width,
-    }  # fmt: skip
+@pytest.fixture
+def folder(tmp_path):
+    """Cleared away at once: these are gigabytes."""
+    yield tmp_path
+    shutil.rmtree(tmp_path)
 
 
-def saved(folder, model, *others):
-    model.save_pretrained(str(folder))
-    for other in others:
-        other.save_pretrained(str(folder))
-    return folder
-
-
-def clip(folder, name):
-    dimension, text, (width, layers, heads, patch) = CLIPS[name]
-    tokenizer = small.clip_tokenizer()
-    special = {"eos_token_id": tokenizer.eos_token_id, "bos_token_id": tokenizer.bos_token_id}
-    config = transformers.CLIPConfig(
-        text_config={**sizes(*text), "vocab_size": 49408, "projection_dim": dimension, **special},
-        vision_config={
-            **sizes(width, layers, heads),
-            "image_size": 224,
-            "patch_size": patch,
-            "projection_dim": dimension,
-        },
-        projection_dim=dimension,
-    )
-    return saved(folder, transformers.CLIPModel(config), tokenizer, transformers.CLIPImageProcessorPil())
-
-
-def siglip(folder):
-    tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=small.unigram(lower=True),
-        pad_token="<pad>",
-        eos_token="</s>",
-        unk_token="<unk>",
-        model_max_length=64,
-    )
-    text = {**sizes(768, 12, 12), "vocab_size": 32_000, "projection_size": 768, "max_position_embeddings": 64}
-    vision = {**sizes(768, 12, 12), "image_size": 224, "patch_size": 16}
-    config = transformers.SiglipConfig(text_config=text, vision_config=vision)
-    pixels = transformers.SiglipImageProcessorPil(size={"height": 224, "width": 224})
-    return saved(folder, transformers.SiglipModel(config), tokenizer, pixels)
-
-
-@pytest.mark.parametrize("name", [*CLIPS, "SigLIP base"])
-def test_dual_encoders_of_true_size(tmp_path, name):
+@pytest.mark.parametrize("name", ["ViT-B/32", "ViT-L/14", "SigLIP base"])
+def test_dual_encoders_of_true_size(folder, name):
     torch.manual_seed(0)
     with quietly():
-        source = siglip(tmp_path / "source") if name == "SigLIP base" else clip(tmp_path / "source", name)
+        source = true.siglip(folder / "source") if name == "SigLIP base" else true.clip(folder / "source", name)
 
-    bundle = convert(source, tmp_path / "bundle", int8=False, sample=SAMPLE)
+    bundle = convert(source, folder / "bundle", int8=False, sample=SAMPLE)
 
     with quietly():
         model = transformers.AutoModel.from_pretrained(source).eval()
@@ -104,14 +63,14 @@ def test_dual_encoders_of_true_size(tmp_path, name):
     assert np.abs(small.unit(encoder.encode([Part("image", p) for p in PICTURES])) - wanted_images).max() < SAME
 
 
-def test_bert_base_of_true_size(tmp_path):
+def test_bert_base_of_true_size(folder):
     torch.manual_seed(0)
     with quietly():
-        model = transformers.BertModel(transformers.BertConfig()).eval()
-        tokenizer = small.wordpiece()
-        source = saved(tmp_path / "bert", model, tokenizer)
+        source = true.bert(folder / "source")
+        model = transformers.BertModel.from_pretrained(source).eval()
+        tokenizer = transformers.AutoTokenizer.from_pretrained(source)
 
-    encoder = OnnxEncoder(convert(source, tmp_path / "bundle", int8=False, sample=SAMPLE), precision="float32")
+    encoder = OnnxEncoder(convert(source, folder / "bundle", int8=False, sample=SAMPLE), precision="float32")
 
     seen = tokenizer(TEXTS, padding=True, return_tensors="pt")
     with torch.inference_mode():
