@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sensorium.core.errors import BadModel, LibraryFull
-from sensorium.core.types import MODALITIES, Part
+from sensorium.core.progress import Progress, Silent
+from sensorium.core.types import MODALITIES, Modality, Part
 from sensorium.encoders.bundle import MANIFEST, Bundle, write_bundle
 from sensorium.encoders.convert.source import Source
+from sensorium.encoders.disk import is_full
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from sensorium.encoders.convert.draft import Draft
+    from sensorium.encoders.encoder import Wanted
+    from sensorium.encoders.onnx import OnnxEncoder
+
+    Sample = Sequence[Part] | Callable[[Wanted, tuple[Modality, ...]], Sequence[Part]]
+    """Ordinary parts, or what gives them: asked once, for what the model's towers want and for their modalities."""
 
 CHECKED = 6  # rows of each modality that a converted tower is compared with its original on
+STEP = 16  # rows that are encoded between two words of progress
 
 
 def convert(
@@ -26,14 +37,17 @@ def convert(
     *,
     name: str | None = None,
     int8: bool = True,
-    sample: Sequence[Part] | None = None,
+    sample: Sample | None = None,
+    licence: str | None = None,
+    progress: Progress | None = None,
 ) -> Bundle:
     """Make the model in the folder `source` into the bundle `out`, which must not exist, and open it.
 
     `sample` are ordinary parts, a hundred or more of each modality: the scales of 8-bit forms and the calibration are
     made from them. Modalities without any have samples of Sensorium's own. Each tower is compared with its original
-    before it counts, and 8-bit forms are kept where they agree (unless `int8` is False). Nothing stays of a conversion
-    that failed. Raises BadModel, and LibraryFull when the disk is full.
+    before it counts, and 8-bit forms are kept where they agree (unless `int8` is False). `licence`: what is known of
+    it from elsewhere; else what the source says. Nothing stays of a conversion that failed. Raises BadModel, and
+    LibraryFull when the disk is full.
     """
     out = Path(out).expanduser().absolute()
     if out.exists():
@@ -43,49 +57,120 @@ def convert(
     shutil.rmtree(partial, ignore_errors=True)  # what a killed run left
     try:
         partial.mkdir(parents=True)
-        _made(opened, partial, name or opened.name, int8, list(sample or ()))
+        _Conversion(opened, partial, name or opened.name, int8, sample or (), progress or Silent()).make(licence)
         partial.rename(out)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
+    except Exception as error:
+        if is_full(error):
             fix = "free some space, or choose a folder on another disk"
             raise LibraryFull(f"the disk under {out.parent} is full: the model was not converted; {fix}") from error
-        raise opened.unfit(
-            f"{error.filename or partial}: {error.strerror or error}", "see to it, then try again"
-        ) from error
+        if isinstance(error, OSError):
+            why = f"{error.filename or partial}: {error.strerror or error}"
+            raise opened.unfit(why, "see to it, then try again") from error
+        raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return Bundle.open(out)
 
 
-def _made(source: Source, folder: Path, name: str, int8: bool, given: list[Part]) -> None:
-    """Write all of a bundle into `folder`."""
-    from sensorium.encoders.convert.draft import drafts
-    from sensorium.encoders.convert.export import export
-    from sensorium.encoders.convert.loading import quietly
+@dataclass(frozen=True)
+class _Conversion:
+    """All of a bundle, written into `folder`."""
 
-    with quietly():
-        found = drafts(source)
-        widths = {}
+    source: Source
+    folder: Path
+    name: str
+    int8: bool
+    sample: Sample
+    progress: Progress
+
+    def make(self, licence: str | None) -> None:
+        """Write it. Raises BadModel."""
+        found, dimension = self._written()
         for draft in found:
-            with source.blamed(f"its {draft.modality} tower cannot be written as ONNX"):
-                widths[draft.modality] = export(draft, folder / f"{draft.modality}.onnx")
-    if len(set(widths.values())) != 1:
-        said = ", ".join(f"{modality} {width}" for modality, width in widths.items())
-        raise source.unfit(f"its towers give vectors of different lengths ({said})", "convert them one by one")
-    for draft in found:
-        if draft.tokenizer is not None:
-            draft.tokenizer.save(str(folder / "tokenizer.json"))
-    towers = {draft.modality: _entry(draft) for draft in found}
-    notes = [note for draft in found for note in draft.notes]
-    (folder / "CARD.md").write_text(_card(source, name, next(iter(widths.values())), found, notes), encoding="utf-8")
-    description = {
-        "name": name, "version": "1", "dimension": next(iter(widths.values())), "licence": source.licence,
-        "storage": "float16", "towers": towers, "calibration": {},
-    }  # fmt: skip
-    plain = write_bundle(folder, description)
-    (folder / MANIFEST).unlink()
-    _measure(source, plain, found, description, int8, given)
-    write_bundle(folder, description)
+            if draft.tokenizer is not None:
+                draft.tokenizer.save(str(self.folder / "tokenizer.json"))
+        towers = {draft.modality: _entry(draft) for draft in found}
+        description = {
+            "name": self.name, "version": "1", "dimension": dimension, "licence": licence or self.source.licence,
+            "storage": "float16", "towers": towers, "calibration": {},
+        }  # fmt: skip
+        plain = write_bundle(self.folder, description)
+        (self.folder / MANIFEST).unlink()
+        samples = self._measured(plain, found, description)
+        whose = "as Sensorium's catalog says" if licence else "as its source says"
+        card = _card(description, self.source.model_type, whose, found, samples)
+        (self.folder / "CARD.md").write_text(card, encoding="utf-8")
+        write_bundle(self.folder, description)
+
+    def _written(self) -> tuple[list[Draft], int]:
+        """The towers, each of them written as ONNX, and how long their vectors are."""
+        from sensorium.encoders.convert.draft import drafts
+        from sensorium.encoders.convert.export import export
+        from sensorium.encoders.convert.loading import quietly
+
+        source, widths = self.source, {}
+        self.progress.start("writing ONNX", None)
+        with quietly():
+            found = drafts(source)
+            self.progress.advance(0)  # by now it is known whether this takes long
+            for draft in found:
+                with source.blamed(f"its {draft.modality} tower cannot be written as ONNX"):
+                    widths[draft.modality] = export(draft, self.folder / f"{draft.modality}.onnx")
+                self.progress.advance()
+        self.progress.finish()
+        if len(set(widths.values())) != 1:
+            said = ", ".join(f"{modality} {width}" for modality, width in widths.items())
+            raise source.unfit(f"its towers give vectors of different lengths ({said})", "convert them one by one")
+        return found, next(iter(widths.values()))
+
+    def _measured(self, plain: Bundle, found: list[Draft], description: dict[str, Any]) -> list[str]:
+        """Compare the towers with their originals; add 8-bit forms that agree, and the calibration, to the description.
+
+        Returns what was measured on, for people.
+        """
+        from sensorium.encoders.convert.forms import calibrations, sampled, single_rows, with_eight_bits
+        from sensorium.encoders.onnx import OnnxEncoder
+
+        encoder = OnnxEncoder(plain, precision="float32")
+        given = self.sample(encoder.limits(), plain.modalities) if callable(self.sample) else self.sample
+        vectors, said = {}, []
+        for draft in found:
+            tower = plain.towers[draft.modality]
+            parts, own = sampled(tower, given)
+            said.append(f"{len(parts)} {_MANY[draft.modality]} ({'given' if own else 'of Sensorium'})")
+            prepared = [encoder.prepare(part) for part in parts]
+            rows = single_rows(tower, prepared)
+            vectors[draft.modality] = self._compared(encoder, draft, rows, prepared)
+            encoder.unload()
+            if self.int8:
+                form = with_eight_bits(plain.folder, tower, rows, self.progress)
+                if form is not None:
+                    description["towers"][draft.modality]["int8"] = form
+        description["calibration"] = calibrations(vectors)
+        return said
+
+    def _compared(
+        self, encoder: OnnxEncoder, draft: Draft, rows: list[dict[str, Any]], prepared: list[Any]
+    ) -> NDArray[np.float32]:
+        """The vectors of all rows, once some have been found to be those of the original. Raises BadModel."""
+        from sensorium.encoders.convert.export import TOLERANCE, difference
+
+        self.progress.start(f"{_MANY[draft.modality]}: comparing with the original", len(prepared))
+        file = encoder.bundle.folder / encoder.bundle.towers[draft.modality].file
+        off = difference(draft, file, rows[:CHECKED])
+        if not off <= TOLERANCE:
+            fix = "report it, with the versions of torch, transformers and onnxruntime"
+            raise self.source.unfit(f"its {draft.modality} tower came out different: vectors are off by {off:.1e}", fix)
+        self.progress.advance(0)
+        vectors = []
+        for start in range(0, len(prepared), STEP):
+            vectors.append(encoder.embed(draft.modality, prepared[start : start + STEP]))
+            self.progress.advance(len(vectors[-1]))
+        self.progress.finish()
+        return np.concatenate(vectors)
+
+
+_MANY = {"text": "texts", "image": "pictures", "audio": "sounds"}
 
 
 def _entry(draft: Draft) -> dict[str, Any]:
@@ -93,45 +178,19 @@ def _entry(draft: Draft) -> dict[str, Any]:
     return {"file": f"{draft.modality}.onnx", "inputs": list(draft.example), **settings}
 
 
-def _measure(
-    source: Source, plain: Bundle, found: list[Draft], description: dict[str, Any], int8: bool, given: list[Part]
-) -> None:
-    """Compare the towers with their originals; add 8-bit forms that agree, and the calibration, to the description."""
-    from sensorium.encoders.convert.export import TOLERANCE, difference
-    from sensorium.encoders.convert.forms import calibrations, sampled, single_rows, with_eight_bits
-    from sensorium.encoders.onnx import OnnxEncoder
-
-    encoder = OnnxEncoder(plain, precision="float32")
-    vectors = {}
-    for draft in found:
-        tower = plain.towers[draft.modality]
-        if not (parts := sampled(tower, given)):
-            continue
-        rows = single_rows(tower, prepared := [encoder.prepare(part) for part in parts])
-        off = difference(draft, plain.folder / tower.file, rows[:CHECKED])
-        if not off <= TOLERANCE:
-            fix = "report it, with the versions of torch, transformers and onnxruntime"
-            raise source.unfit(f"its {draft.modality} tower came out different: vectors are off by {off:.1e}", fix)
-        vectors[draft.modality] = encoder.embed(draft.modality, prepared)
-        if int8:
-            form = with_eight_bits(plain.folder, tower, rows)
-            if form is not None:
-                description["towers"][draft.modality]["int8"] = form
-    description["calibration"] = calibrations(vectors)
-
-
-def _card(source: Source, name: str, dimension: int, found: list[Draft], notes: list[str]) -> str:
+def _card(description: dict[str, Any], architecture: str, whose: str, found: list[Draft], samples: list[str]) -> str:
     """What the bundle is, for people."""
     lines = [
-        f"# {name}",
+        f"# {description['name']}",
         "",
-        f"Converted from a model of the architecture `{source.model_type}`: vectors of {dimension} numbers.",
+        f"Converted from a model of the architecture `{architecture}`: vectors of {description['dimension']} numbers.",
         "",
     ]
     for modality in MODALITIES:
         for draft in (draft for draft in found if draft.modality == modality):
             size = sum(parameter.numel() for parameter in draft.network.parameters()) / 1e6
             lines.append(f"- {modality}: {size:.1f} million parameters")
-    lines += ["", f"Licence, as its source says: {source.licence}."]
-    lines += [f"\n{note[0].upper()}{note[1:]}." for note in notes]
+    lines += ["", f"Licence, {whose}: {description['licence']}."]
+    lines += ["", f"Calibration, and the scales of 8-bit forms, are from a sample of {' and '.join(samples)}."]
+    lines += [f"\n{note[0].upper()}{note[1:]}." for draft in found for note in draft.notes]
     return "\n".join(lines) + "\n"

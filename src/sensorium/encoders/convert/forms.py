@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sensorium.core.progress import Progress
 from sensorium.core.types import Modality, Part
 from sensorium.encoders.bundle import EightBits, Tower
 from sensorium.encoders.convert.samples import sample_pictures, sample_texts
@@ -22,17 +23,17 @@ Inputs = dict[str, NDArray[Any]]
 FEWEST = 32  # rows below which an 8-bit form is not tried
 
 
-def sampled(tower: Tower, given: Sequence[Part]) -> list[Part]:
-    """The parts of a tower's modality among those given; Sensorium's own where there are none."""
+def sampled(tower: Tower, given: Sequence[Part]) -> tuple[list[Part], bool]:
+    """The parts of a tower's modality among those given, and whether there are any; else Sensorium's own."""
     if own := [part for part in given if part.modality == tower.modality]:
-        return own
+        return own, True
     match tower.settings:
         case AudioSettings(rate=rate):
-            return sample_sounds(rate)
+            return sample_sounds(rate), False
         case TextSettings():
-            return sample_texts()
+            return sample_texts(), False
         case _:
-            return sample_pictures()
+            return sample_pictures(), False
 
 
 def single_rows(tower: Tower, prepared: Sequence[NDArray[Any]]) -> list[Inputs]:
@@ -41,15 +42,19 @@ def single_rows(tower: Tower, prepared: Sequence[NDArray[Any]]) -> list[Inputs]:
     return [dict(zip(tower.inputs, inputs_of(tower, [one[:longest]]), strict=True)) for one in prepared]
 
 
-def with_eight_bits(folder: Path, tower: Tower, rows: Sequence[Inputs]) -> dict[str, Any] | None:
+def with_eight_bits(
+    folder: Path, tower: Tower, rows: Sequence[Inputs], progress: Progress
+) -> dict[str, Any] | None:  # fmt: skip
     """Writes the 8-bit form of a tower beside it; what a description says of it. None, and no file, if it is bad."""
     from sensorium.encoders.convert.quantize import agreement, quantize
 
     if len(rows) < FEWEST:
         return None
     form = folder / f"{tower.modality}.int8.onnx"
-    quantize(folder / tower.file, form, rows[::2])
-    found = agreement(form, folder / tower.file, rows[1::2])
+    quantize(folder / tower.file, form, rows[::2], progress, f"{tower.modality} tower in 8 bits: trying scales")
+    progress.start(f"{tower.modality} tower in 8 bits: comparing", len(rows[1::2]))
+    found = agreement(form, folder / tower.file, rows[1::2], progress)
+    progress.finish()
     if EightBits(form.name, found.cosine, found.overlap).good:
         return {"file": form.name, "cosine": found.cosine, "overlap": found.overlap}
     form.unlink()

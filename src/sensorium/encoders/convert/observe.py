@@ -87,10 +87,3 @@ def session(model: str | bytes) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.log_severity_level = 4
     return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-def vectors_of(model: str | bytes, rows: Sequence[Inputs]) -> NDArray[np.float32]:
-    """The first output of a model for inputs of one row each: float32 (n, d)."""
-    run = session(model)
-    first = run.get_outputs()[0].name
-    return np.concatenate([run.run([first], dict(row))[0] for row in rows])
