@@ -43,9 +43,10 @@ lint: $(TOOLS)
 bench: $(TOOLS)
 	@set -e; for script in $$(grep -l __main__ benchmarks/*.py); do echo "$$script"; $(BIN)/python "$$script"; done
 
-# converted models of true sizes against transformers; takes some minutes and 8 GB of memory
+# All that is slow about encoders: models of true sizes against transformers, the three of study B in one library, and memory over
+# 20,000 encodes. Twenty minutes on two cores, 8 GB of memory, 8 GB of disk below TMPDIR; SENSORIUM_DATA where the data is not in ../shared/data.
 parity: $(TOOLS)
-	SENSORIUM_SLOW=1 $(BIN)/python -m pytest tests/encoders/convert
+	SENSORIUM_SLOW=1 $(BIN)/python -m pytest tests/encoders/convert tests/encoders/test_sessions.py
 
 # ten minutes a reader, or FUZZ_SECONDS; READER=html for one of them. All of them: the long files are read first.
 fuzz: $(TOOLS)

@@ -92,6 +92,23 @@ def test_every_option_of_pull_and_convert_arrives(sensorium_run, asked, tmp_path
     assert converted[1] == "a/folder" and converted[2]["out"] == tmp_path / "out" and not converted[2]["int8"]
 
 
+@pytest.mark.parametrize("verb", ["pull", "convert"])
+def test_a_sample_of_ones_own_is_looked_at_before_anything_is_done(sensorium_run, asked, tmp_path, verb):
+    (tmp_path / "mine").mkdir()
+    empty = sensorium_run("models", verb, "some", "--sample", tmp_path / "mine")
+    missing = sensorium_run("models", verb, "some", "--sample", tmp_path / "none")
+    for ran, why in ((empty, "has no files that can be seen"), (missing, "does not exist")):
+        assert ran.code == 1 and ran.out == "" and ran.err.count("\n") == 1 and why in ran.err
+    assert not asked
+
+    (tmp_path / "mine/a.txt").write_text("a")
+    assert sensorium_run("models", verb, "some", "--sample", tmp_path / "mine").code == 0
+    sample = asked[0][2]["sample"]
+    assert sample.files == [str(tmp_path / "mine/a.txt")] and sample.progress is asked[0][2]["progress"]
+    sensorium_run("models", verb, "other")
+    assert asked[1][2]["sample"] is None
+
+
 def test_the_answer_for_programs_is_one_line(sensorium_run, asked, models):
     for arguments in (("pull", "some-clip"), ("convert", "folder", "--name", "mine")):
         ran = sensorium_run("models", *arguments, "--json")

@@ -206,12 +206,26 @@ def test_many_texts_run_side_by_side_on_a_thread_each_and_give_the_same(folder, 
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
-def test_one_text_and_pictures_use_all_threads(folder, threads_of_runs):
+def test_many_pictures_run_side_by_side_too(folder, threads_of_runs):
+    OnnxEncoder(Bundle.open(folder), threads=3).encode([GREY] * (4 * BATCH["image"]))
+
+    assert threads_of_runs == [1]
+
+
+def test_one_text_and_one_picture_use_all_threads(folder, threads_of_runs):
     encoder = OnnxEncoder(Bundle.open(folder), threads=3)
     encoder.encode(texts("a dog"))
-    encoder.encode([GREY] * (4 * BATCH["image"]))
+    encoder.encode([GREY])
 
     assert threads_of_runs == [3, 3]
+
+
+def test_a_tower_that_is_open_for_many_is_not_opened_again_for_one(folder, threads_of_runs):
+    encoder = OnnxEncoder(Bundle.open(folder), threads=3)
+    encoder.encode([GREY] * (4 * BATCH["image"]))
+    encoder.encode([GREY])
+
+    assert threads_of_runs == [1]
 
 
 def test_rows_keep_their_order_whatever_their_lengths(folder):

@@ -13,7 +13,9 @@ from sensorium.cli.options import examples, flag
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sensorium.core.progress import Progress
     from sensorium.encoders.bundle import Bundle
+    from sensorium.library.sample import FolderSample
 
 _FOOT = "Then: [bold]sensorium --library NAME --model MODEL add ...[/bold]"
 EXAMPLES = examples(
@@ -31,6 +33,7 @@ _PULL = examples(
 _CONVERT = examples(
     ("sensorium models convert my-fine-tune/", "a folder of transformers, sentence-transformers or OpenCLIP"),
     ("sensorium models convert my-fine-tune/ --out my.bundle", "into a folder, not installed"),
+    ("sensorium models convert my-fine-tune/ --sample ~/Pictures", "its 8-bit forms made for pictures like yours"),
     foot=_FOOT,
 )
 
@@ -39,6 +42,9 @@ app = typer.Typer()
 _INT8 = flag("--float-only", help="Leave the towers in 8 bits away: smaller, and slower on a CPU.")
 _AGAIN = flag("--again", help="Even if it is installed: replace it.")
 _NAME = typer.Option("--name", help="What it is to be called here.", metavar="NAME")
+_SAMPLE = typer.Option(
+    "--sample", help="A folder of your own files: 8-bit forms and scores are fitted to the like.", metavar="FOLDER"
+)
 _JSON = flag("--json", help="Print it as one line of JSON.")
 
 
@@ -71,6 +77,7 @@ def pull(
     ] = False,
     keep: Annotated[bool, flag("--keep", help="Keep the fetched files once they are converted.")] = False,
     float_only: Annotated[bool, _INT8] = False,
+    sample: Annotated[Path | None, _SAMPLE] = None,
     as_json: Annotated[bool, _JSON] = False,
 ) -> None:
     """Fetch a model from huggingface.co (or HF_ENDPOINT), check it, convert it and install it.
@@ -88,6 +95,7 @@ def pull(
             update=update,
             keep=keep,
             int8=not float_only,
+            sample=_sample(sample, bars),
             progress=bars,
             say=output.say,
         )
@@ -103,6 +111,7 @@ def convert(
     ] = None,
     again: Annotated[bool, _AGAIN] = False,
     float_only: Annotated[bool, _INT8] = False,
+    sample: Annotated[Path | None, _SAMPLE] = None,
     as_json: Annotated[bool, _JSON] = False,
 ) -> None:
     """Make a bundle of somebody's model and install it: CLIP, SigLIP, CLAP, BERT and the like, as safetensors."""
@@ -110,8 +119,25 @@ def convert(
     from sensorium.encoders.pull import convert as make
 
     with Bars() as bars:
-        bundle = make(source, called=called, out=out, again=again, int8=not float_only, progress=bars, say=output.say)
+        bundle = make(
+            source,
+            called=called,
+            out=out,
+            again=again,
+            int8=not float_only,
+            sample=_sample(sample, bars),
+            progress=bars,
+            say=output.say,
+        )
     _answer(bundle, new=True, as_json=as_json)
+
+
+def _sample(folder: Path | None, progress: Progress) -> FolderSample | None:
+    if folder is None:
+        return None
+    from sensorium.library.sample import FolderSample
+
+    return FolderSample(folder, progress=progress, say=output.say)
 
 
 def lines(rows: Sequence[dict[str, Any]]) -> list[str]:

@@ -5,9 +5,10 @@ An entry point of the group `sensorium.models` names a `Model`, or several in a 
 
 from __future__ import annotations
 
+import csv
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
@@ -24,9 +25,10 @@ GROUP = "sensorium.models"
 BUILT_IN = "sensorium.encoders.catalog:MODELS"
 HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
-_PAIR = ("config.json", "preprocessor_config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors")
 _TEXT = ("config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors")
+_PAIR = ("config.json", "preprocessor_config.json", *_TEXT[1:])
 _SENTENCE = (*_TEXT[:-1], "modules.json", "sentence_bert_config.json", "1_Pooling/config.json", _TEXT[-1])
+_LAYOUTS = {"text": _TEXT, "pair": _PAIR, "sentence": _SENTENCE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,55 +51,21 @@ class Model:
     folder: Path | None = None
 
 
-# Sizes are those of the weights on the hub. OpenAI's cards name no licence: theirs is that of github.com/openai/CLIP.
-MODELS = (
-    Model(
-        "clip-vit-b-32", ("text", "image"), 512, 605, "MIT",
-        "pictures, English: the usual first choice, fast", "openai/clip-vit-base-patch32",
-    ),
-    Model(
-        "clip-vit-b-16", ("text", "image"), 512, 599, "MIT",
-        "pictures, English: finer than B/32, four times the work", "openai/clip-vit-base-patch16",
-    ),
-    Model(
-        "clip-vit-l-14", ("text", "image"), 768, 1711, "MIT",
-        "pictures, English: OpenAI's best at 224 pixels, slow on a CPU", "openai/clip-vit-large-patch14",
-    ),
-    Model(
-        "openclip-vit-b-32", ("text", "image"), 512, 605, "MIT",
-        "pictures, English: B/32 trained on LAION-2B, better than OpenAI's", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
-    ),
-    Model(
-        "siglip2-base", ("text", "image"), 768, 1500, "Apache-2.0",
-        "pictures, many languages: newer and stronger than CLIP of its size", "google/siglip2-base-patch16-224",
-    ),
-    Model(
-        "siglip-multilingual", ("text", "image"), 768, 1480, "Apache-2.0",
-        "pictures at 256 pixels, many languages", "google/siglip-base-patch16-256-multilingual",
-    ),
-    Model(
-        "tinyclip-8m", ("text", "image"), 512, 94, "MIT",
-        "pictures, English, on phones and small boards", "wkcn/TinyCLIP-ViT-8M-16-Text-3M-YFCC15M",
-    ),
-    Model(
-        "clap-general", ("text", "audio"), 512, 776, "Apache-2.0",
-        "sounds, music and speech by English sentences", "laion/larger_clap_general",
-    ),
-    Model(
-        "clap-htsat", ("text", "audio"), 512, 614, "Apache-2.0",
-        "sounds by English sentences: smaller and faster", "laion/clap-htsat-unfused",
-    ),
-    Model(
-        "bert-base-uncased", ("text",), 768, 440, "Apache-2.0",
-        "English texts, for comparison: never trained to compare sentences", "google-bert/bert-base-uncased",
-        files=_TEXT,
-    ),
-    Model(
-        "minilm-l6", ("text",), 384, 91, "Apache-2.0",
-        "English sentences and short passages: small and fast", "sentence-transformers/all-MiniLM-L6-v2",
-        files=_SENTENCE,
-    ),
-)  # fmt: skip
+def _built_in() -> Iterator[Model]:
+    """The rows of `catalog.csv`.
+
+    Sizes are those of the weights on the hub. OpenAI's cards name no licence: theirs is that of github.com/openai/CLIP.
+    """
+    with Path(__file__).with_name("catalog.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            takes: Any = tuple(row["takes"].split("+"))
+            yield Model(
+                row["name"], takes, int(row["dimension"]), int(row["megabytes"]), row["licence"], row["good_at"],
+                row["source"], files=_LAYOUTS[row["layout"]],
+            )  # fmt: skip
+
+
+MODELS = tuple(_built_in())
 
 
 @cache

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,9 +16,11 @@ from sensorium.core.settings import models_home
 from sensorium.encoders import home, hub
 from sensorium.encoders.bundle import Bundle, digest
 from sensorium.encoders.catalog import HUB_ID, Model, catalog, named, plain_name
+from sensorium.encoders.disk import is_full
 
 if TYPE_CHECKING:
     from sensorium.core.progress import Progress
+    from sensorium.encoders.convert.convert import Sample
 
 NEEDS = ("huggingface_hub", "onnx", "safetensors", "torch", "transformers")
 # A bundle weighs about 1.3 times what the weights do: they are in it whole, and in 8 bits.
@@ -49,7 +49,17 @@ class Installed:
     new: bool
 
 
-def pull(
+@dataclass(frozen=True, slots=True)
+class _How:
+    """What is passed on to the conversion; `licence` is that of the catalog, None where it has none."""
+
+    int8: bool
+    sample: Sample | None
+    progress: Progress
+    licence: str | None = None
+
+
+def pull(  # a parameter for each option of the verb
     name: str,
     *,
     called: str | None = None,
@@ -57,6 +67,7 @@ def pull(
     update: bool = False,
     keep: bool = False,
     int8: bool = True,
+    sample: Sample | None = None,
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Installed:
@@ -73,17 +84,21 @@ def pull(
     if model.folder is not None:
         return Installed(Bundle.open(model.folder), new=False)
     if not again and not update and (there := _whole(called, model, say)) is not None:
+        if sample is not None:
+            say(f"{called} is installed already: --again makes it anew, with this sample")
         return Installed(there, new=False)
     _require()
+    how = _How(int8, sample, progress or Silent(), model.licence or None)
     with _alone(called), _room_for(called):
         lock = None if update else _first(called, model)
         if update:
-            fetched = _from_hub(model, model.revision, progress or Silent(), say)
+            fetched = _from_hub(model, model.revision, how.progress, say)
         else:
-            fetched = _fetched(model, called, lock, progress or Silent(), say)
+            fetched = _fetched(model, called, lock, how.progress, say)
         record = home.Lock(model.source, fetched.commit, fetched.files)
-        home.write_lock(called, record)
-        bundle = _installed(fetched.folder, called, record, int8=int8)
+        # What is installed meanwhile is still the bundle of before, if any.
+        home.write_lock(called, replace(record, bundle=lock.bundle if lock is not None else ""))
+        bundle = _installed(fetched.folder, called, record, how)
         if not keep:
             _forget(fetched)
     return Installed(bundle, new=True)
@@ -96,6 +111,7 @@ def convert(
     out: Path | None = None,
     again: bool = False,
     int8: bool = True,
+    sample: Sample | None = None,
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Bundle:
@@ -112,18 +128,19 @@ def convert(
             )
         if out is not None:
             raise PullFailed(f"{text} is to be pulled, which goes by name and not to {out}: leave --out away")
-        return pull(text, called=called, again=again, int8=int8, progress=progress, say=say).bundle
+        return pull(text, called=called, again=again, int8=int8, sample=sample, progress=progress, say=say).bundle
     _require()
+    how = _How(int8, sample, progress or Silent())
     if out is not None:
         if out.exists():
             raise PullFailed(f"{out} is there already: delete it, or choose another folder")
         with _room_for(str(out), out.absolute().parent):
-            return _converted(path, out, called or plain_name(path.stem if path.is_file() else path.name), int8=int8)
+            return _converted(path, out, called or plain_name(path.stem if path.is_file() else path.name), how)
     called = _usable(called or plain_name(path.stem if path.is_file() else path.name))
     if (models_home() / called).exists() and not again:
         raise PullFailed(f"a model {called!r} is installed already: choose another --name, or replace it with --again")
     with _alone(called), _room_for(called):
-        return _installed(path, called, home.Lock(str(path), "", {}), int8=int8)
+        return _installed(path, called, home.Lock(str(path), "", {}), how)
 
 
 def downloads(model: Model) -> Path:
@@ -257,29 +274,37 @@ def _forget(fetched: Fetched) -> None:
             folder.rmdir()
 
 
-def _installed(source: Path, called: str, record: home.Lock, *, int8: bool) -> Bundle:
+def _installed(source: Path, called: str, record: home.Lock, how: _How) -> Bundle:
     """Convert beside, then put in its place at once. Whoever calls holds the model's lock."""
     place = models_home() / called
     making, old = place.with_name(f".{called}.making"), place.with_name(f".{called}.old")
     leftovers = (making, making.with_name(f"{making.name}.partial"), old)
+    _put_back(old, place)
     _delete(*leftovers)
     try:
-        _converted(source, making, called, int8=int8)
-        home.record_bundle(called, record, making)
+        _converted(source, making, called, how)
         if place.exists():
             place.rename(old)
+        home.record_bundle(called, record, making)
         making.rename(place)
     finally:
-        if old.exists() and not place.exists():
-            old.rename(place)
+        _put_back(old, place)
         _delete(*leftovers)
     return Bundle.open(place)
 
 
-def _converted(source: Path, out: Path, called: str, *, int8: bool) -> Bundle:
+def _put_back(old: Path, place: Path) -> None:
+    """The model of before, when the new one did not come to its place, perhaps because all ended in that moment."""
+    if old.exists() and not place.exists():
+        old.rename(place)
+
+
+def _converted(source: Path, out: Path, called: str, how: _How) -> Bundle:
     from sensorium.encoders.convert.convert import convert as convert_to
 
-    return convert_to(source, out, name=called, int8=int8)
+    return convert_to(
+        source, out, name=called, int8=how.int8, sample=how.sample, licence=how.licence, progress=how.progress
+    )
 
 
 def _delete(*folders: Path) -> None:
@@ -324,18 +349,9 @@ def _room_for(called: str, at: Path | None = None) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if isinstance(error, PullFailed) or not _full(error):
+        if isinstance(error, PullFailed) or not is_full(error):
             raise
         raise PullFailed(
             f"{called} is not installed: the disk of {at or models_home()} is full; free some, or name a folder on "
             "another disk with SENSORIUM_MODELS, and run the same command again"
         ) from error
-
-
-def _full(error: BaseException | None) -> bool:
-    """Whether an error comes from a full disk. What is written in Rust or C++ only says so in words."""
-    while error is not None:
-        if getattr(error, "errno", None) == errno.ENOSPC or os.strerror(errno.ENOSPC) in str(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

@@ -62,7 +62,7 @@ class LoopbackHub:
             name: {"main": dict(files)} for name, files in (repositories or {}).items()
         }
         self.faults, self.asked, self.author = Faults(), list[Asked](), "SFconvertbot"
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(self)
         self._closing = threading.Event()
 
     def __enter__(self) -> Self:
@@ -106,91 +106,99 @@ class LoopbackHub:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
+    def __init__(self, hub: LoopbackHub) -> None:
+        self.hub = hub
+        super().__init__(("127.0.0.1", 0), _Handler)
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away is none of a hub's business; all else is said."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
-def _handler(hub: LoopbackHub) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+class _Handler(BaseHTTPRequestHandler):
+    """Answers one request, with what is to go wrong with it."""
 
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
+    protocol_version = "HTTP/1.1"
 
-        def do_HEAD(self) -> None:
-            self.do_GET()
+    @property
+    def hub(self) -> LoopbackHub:
+        assert isinstance(self.server, _Server)
+        return self.server.hub
 
-        def do_GET(self) -> None:
-            start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").split("-")[0])
-            path = unquote(urlsplit(self.path).path)
-            hub.asked.append(Asked(self.command, path, start))
-            if hub.faults.silent:
-                hub.wait()
-                self.close_connection = True
-            elif hub.faults.status:
-                self._error(hub.faults.status, "")
-            elif found := _TALK.fullmatch(path):
-                self._json(_discussions(hub, found[1], parse_qs(urlsplit(self.path).query)))
-            elif found := _API.fullmatch(path):
-                self._info(found[1], found[2] or "main")
-            elif found := _FILE.fullmatch(path):
-                self._file(found[1], found[2], found[3], start)
-            else:
-                self._error(404, "RepoNotFound")
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
 
-        def _info(self, name: str, asked: str) -> None:
-            revision = hub.at(name, asked)
-            if revision is None:
-                self._error(404, "RevisionNotFound" if name in hub.repositories else "RepoNotFound")
-            else:
-                self._json(_info(hub, name, revision))
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
-        def _file(self, name: str, asked: str, file: str, start: int) -> None:
-            revision = hub.at(name, asked)
-            content = hub.repositories.get(name, {}).get(revision or "", {}).get(file)
-            if content is None or file in hub.faults.gone:
-                self._error(404, "EntryNotFound")
-                return
-            if file in hub.faults.altered:
-                content = content[:-1] + bytes([content[-1] ^ 1])
-            if hub.faults.no_ranges:
-                start = 0
-            self.send_response(206 if start else 200)
-            if start:
-                self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-            self.send_header("Content-Length", str(len(content) - start))
-            self.end_headers()
-            if self.command == "GET":
-                self._send(content[start:], hub.faults.cut if file.endswith(_LARGE) else [])
+    def do_GET(self) -> None:
+        start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").split("-")[0])
+        path = unquote(urlsplit(self.path).path)
+        self.hub.asked.append(Asked(self.command, path, start))
+        if self.hub.faults.silent:
+            self.hub.wait()
+            self.close_connection = True
+        elif self.hub.faults.status:
+            self._error(self.hub.faults.status, "")
+        elif found := _TALK.fullmatch(path):
+            self._json(_discussions(self.hub, found[1], parse_qs(urlsplit(self.path).query)))
+        elif found := _API.fullmatch(path):
+            self._info(found[1], found[2] or "main")
+        elif found := _FILE.fullmatch(path):
+            self._file(found[1], found[2], found[3], start)
+        else:
+            self._error(404, "RepoNotFound")
 
-        def _send(self, content: bytes, cuts: list[int]) -> None:
-            most = cuts.pop(0) if cuts else len(content)
-            for at in range(0, min(most, len(content)), PIECE):
-                self.wfile.write(content[at : min(at + PIECE, most)])
-                if hub.faults.seconds_a_piece:
-                    time.sleep(hub.faults.seconds_a_piece)
-            if most < len(content):
-                self.wfile.flush()
-                self.close_connection = True
+    def _info(self, name: str, asked: str) -> None:
+        revision = self.hub.at(name, asked)
+        if revision is None:
+            self._error(404, "RevisionNotFound" if name in self.hub.repositories else "RepoNotFound")
+        else:
+            self._json(_info(self.hub, name, revision))
 
-        def _json(self, value: Any) -> None:
-            content = json.dumps(value).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    def _file(self, name: str, asked: str, file: str, start: int) -> None:
+        revision = self.hub.at(name, asked)
+        content = self.hub.repositories.get(name, {}).get(revision or "", {}).get(file)
+        if content is None or file in self.hub.faults.gone:
+            self._error(404, "EntryNotFound")
+            return
+        if file in self.hub.faults.altered:
+            content = content[:-1] + bytes([content[-1] ^ 1])
+        if self.hub.faults.no_ranges:
+            start = 0
+        self.send_response(206 if start else 200)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.send_header("Content-Length", str(len(content) - start))
+        self.end_headers()
+        if self.command == "GET":
+            self._send(content[start:], self.hub.faults.cut if file.endswith(_LARGE) else [])
 
-        def _error(self, status: int, code: str) -> None:
-            self.send_response(status)
-            if code:
-                self.send_header("X-Error-Code", code)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+    def _send(self, content: bytes, cuts: list[int]) -> None:
+        most = cuts.pop(0) if cuts else len(content)
+        for at in range(0, min(most, len(content)), PIECE):
+            self.wfile.write(content[at : min(at + PIECE, most)])
+            if self.hub.faults.seconds_a_piece:
+                time.sleep(self.hub.faults.seconds_a_piece)
+        if most < len(content):
+            self.wfile.flush()
+            self.close_connection = True
 
-    return Handler
+    def _json(self, value: Any) -> None:
+        content = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _error(self, status: int, code: str) -> None:
+        self.send_response(status)
+        if code:
+            self.send_header("X-Error-Code", code)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
 
 def _info(hub: LoopbackHub, name: str, revision: str) -> dict[str, Any]:

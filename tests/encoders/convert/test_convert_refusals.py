@@ -164,13 +164,13 @@ def test_what_is_not_installed(model, tmp_path, monkeypatch):
 
 
 def test_a_full_disk(model, tmp_path, monkeypatch):
-    """The real one, on a small file system, is where models are pulled; here the last file finds no room."""
+    """The real one, on a small file system, is where models are pulled; here the description finds no room."""
     import sensorium.encoders.convert.convert as module
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device", "CARD.md")
 
-    monkeypatch.setattr(module, "_measure", full)
+    monkeypatch.setattr(module, "write_bundle", full)
 
     with pytest.raises(LibraryFull, match="is full: the model was not converted; free some space") as said:
         convert(model, tmp_path / "made" / "b", int8=False)

@@ -10,6 +10,8 @@ import numpy as np
 import onnx
 import pytest
 from small_towers import (
+    OUT,
+    WIDTH,
     Array,
     conv_tower,
     each,
@@ -195,6 +197,71 @@ def test_products_are_of_whole_numbers(made, kind):
         assert [maker[name].op_type for name in product.input[:2]] == ["DequantizeLinear"] * 2
         assert weights[maker[product.input[0]].input[2]].dtype == np.uint8
         assert weights[maker[product.input[1]].input[0]].dtype == np.int8
+
+
+def attention_tower(path):
+    """A row times a matrix, its result by itself turned, and a product with a bias: (n, WIDTH)."""
+    random = np.random.default_rng(0)
+    weights = {
+        "first": random.normal(size=(WIDTH, 64)) / WIDTH**0.5, "axis": np.array([1]), "bias": random.normal(size=OUT),
+        "second": random.normal(size=(OUT, 64)) / 8,
+    }  # fmt: skip
+    weights = {name: w.astype(np.float32 if name != "axis" else np.int64) for name, w in weights.items()}
+    nodes = [
+        node("MatMul", ["x", "first"], ["a"]),
+        node("Unsqueeze", ["a", "axis"], ["row"]),
+        node("Transpose", ["row"], ["column"], perm=[0, 2, 1]),
+        node("MatMul", ["column", "row"], ["square"]),
+        node("Softmax", ["square"], ["shares"]),
+        node("MatMul", ["row", "shares"], ["mixed"]),
+        node("Squeeze", ["mixed", "axis"], ["flat"]),
+        node("Gemm", ["flat", "second", "bias"], ["vectors"], transB=1),
+    ]
+    return save(path, nodes, ["n", WIDTH], weights, OUT)
+
+
+@needs_int8
+def test_products_of_two_activations_and_biases_stay_as_they_are(tmp_path):
+    tower, rows = attention_tower(tmp_path / "t.onnx"), numbers(SAMPLE, 1)
+    quantize(tower, tmp_path / "f.onnx", each(rows))
+    graph = onnx.load(str(tmp_path / "f.onnx")).graph
+    maker = {name: made_by.op_type for made_by in graph.node for name in made_by.output}
+    weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+
+    made_of = [[maker.get(name) for name in found.input] for found in graph.node if found.op_type == "MatMul"]
+    assert [set(kinds) == {"DequantizeLinear"} for kinds in made_of] == [True, False, False, True]
+    assert not any("DequantizeLinear" in kinds for kinds in made_of[1:3])
+    assert weights["bias"].dtype == np.float32 and not {"first", "second"} & set(weights)
+    assert cosines(run(tmp_path / "f.onnx", rows), run(tower, rows)).min() > 0.999
+
+
+@needs_int8
+def test_weights_that_two_products_share_are_stored_once(tmp_path):
+    matrix = np.random.default_rng(0).normal(size=(WIDTH, WIDTH)).astype(np.float32) / WIDTH**0.5
+    nodes = [
+        node("MatMul", ["x", "matrix"], ["a"]), node("Relu", ["a"], ["b"]),
+        node("Gemm", ["b", "matrix"], ["vectors"], transB=1),
+    ]  # fmt: skip
+    tower, rows = save(tmp_path / "t.onnx", nodes, ["n", WIDTH], {"matrix": matrix}, WIDTH), numbers(SAMPLE, 1)
+    quantize(tower, tmp_path / "f.onnx", each(rows))
+
+    assert cosines(run(tmp_path / "f.onnx", rows), run(tower, rows)).min() > 0.999
+
+
+@needs_int8
+@pytest.mark.parametrize("unusual", [{"alpha": 0.5}, {"beta": 2.0}, {"transA": 1}])
+def test_what_is_more_than_a_product_and_a_sum_stays_as_it_is(tmp_path, unusual):
+    random = np.random.default_rng(0)
+    width = 1 if "transA" in unusual else WIDTH
+    weights = {"matrix": random.normal(size=(width, OUT)), "bias": random.normal(size=OUT)}
+    nodes = [node("Gemm", ["x", "matrix", "bias"], ["vectors"], **unusual)]
+    weights = {name: value.astype(np.float32) for name, value in weights.items()}
+    tower = save(tmp_path / "t.onnx", nodes, ["n", WIDTH], weights, OUT)
+    rows = numbers(SAMPLE, 1)
+    quantize(tower, tmp_path / "f.onnx", each(rows))
+
+    for row in each(rows)[:5]:
+        np.testing.assert_array_equal(run(tmp_path / "f.onnx", row["x"]), run(tower, row["x"]))
 
 
 def test_cosines_of_pairs():

@@ -46,10 +46,10 @@ def made(monkeypatch):
     """Stands for the conversion, which has tests of its own: a bundle that follows from the weights it was given."""
     sources = []
 
-    def convert(source, out, *, name=None, int8=True, sample=None):
+    def convert(source, out, *, name, **how):
         source = Path(source)
         there = {p.relative_to(source).as_posix() for p in source.rglob("*") if p.is_file()}
-        sources.append({"path": source, "files": there, "int8": int8})
+        sources.append({"path": source, "files": there, **how})
         tiny_bundle(out, seed=(source / "model.safetensors").read_bytes()[-1], name=name)
         return Bundle.open(out)
 
@@ -58,14 +58,26 @@ def made(monkeypatch):
     return sources
 
 
+def mounted(place, size, *options):
+    """Mount a disk of this size in memory, or give a mounted one another size."""
+    command = ["mount", "-t", "tmpfs", "-o", ",".join((*options, f"size={size}")), "tmpfs", place]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"a disk in memory cannot be mounted here: {done.stderr.strip()}")
+
+
 @pytest.fixture
 def small_disk(tmp_path, monkeypatch, models):
     """A disk of 1 MB in memory as the models' home."""
     place = tmp_path / "disk"
     place.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"a disk in memory cannot be mounted here: {done.stderr.strip()}")
+    mounted(place, "1m")
     monkeypatch.setenv("SENSORIUM_MODELS", str(place))
     yield place
     subprocess.run(["umount", "-l", place], check=True)
+
+
+@pytest.fixture
+def grown():
+    """Gives such a disk another size: "2m"."""
+    return lambda place, size: mounted(place, size, "remount")

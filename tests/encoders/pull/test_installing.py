@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 from pulling import CLIP, FILES, TAKEN, WEIGHTS, refused
 
 from sensorium.core.errors import BadModel, BundleDamaged, PullFailed, SourceMissing
+from sensorium.core.progress import Silent
+from sensorium.core.types import Part
 from sensorium.encoders import catalog, home, hub
 from sensorium.encoders import pull as module
 from sensorium.encoders.bundle import Bundle, find_bundle
@@ -53,6 +57,35 @@ def test_again_and_keep_do_what_they_say(loopback, models, made):
     assert pull("clip-vit-b-32", again=True).new and len(made) == 2 and not made[0]["int8"]
     assert not loopback.fetched("model.safetensors")
     assert not (models / "downloads").exists()
+
+
+def test_the_licence_of_the_catalog_goes_with_its_models_and_with_no_other(loopback, made, tmp_path):
+    loopback.repositories["somebody/else"] = {"main": FILES}
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"w")
+    for make in (
+        lambda: pull("clip-vit-b-32"),
+        lambda: pull(CLIP, called="by-id"),
+        lambda: pull("somebody/else"),
+        lambda: convert(folder),
+    ):
+        make()
+    assert [one["licence"] for one in made] == ["MIT", "MIT", None, None]
+
+
+def test_a_sample_and_news_of_progress_reach_the_conversion(loopback, made, tmp_path):
+    sample, news, said = [Part("text", "mine")], Silent(), []
+    pull("clip-vit-b-32", sample=sample, progress=news)
+    convert(CLIP, called="again", sample=sample, progress=news)
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m/model.safetensors").write_bytes(b"w")
+    convert(tmp_path / "m", sample=sample, progress=news)
+    convert(tmp_path / "m", out=tmp_path / "made", sample=sample, progress=news)
+    assert all(one["sample"] is sample and one["progress"] is news for one in made) and len(made) == 4
+
+    assert not pull("clip-vit-b-32", sample=sample, say=said.append).new
+    assert said == ["clip-vit-b-32 is installed already: --again makes it anew, with this sample"]
 
 
 def test_an_id_of_the_hub_goes_by_its_last_part_or_by_a_name_that_is_said(loopback):
@@ -163,12 +196,15 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_fetched(loopback, m
 
 
 @pytest.mark.filterwarnings("ignore:Not enough free disk space")
-def test_a_disk_that_fills_up_while_fetching_leaves_nothing_large(loopback, small_disk, monkeypatch):
+def test_a_disk_that_fills_up_while_fetching_leaves_nothing_large(loopback, small_disk, grown, monkeypatch):
     monkeypatch.setattr(module, "_enough_room", lambda *_: None)  # something else fills it meanwhile
     line = refused("clip-vit-b-32")
     assert f"the disk of {small_disk} is full" in line and "SENSORIUM_MODELS" in line
     assert home.names() == ()
     assert sum(p.stat().st_size for p in small_disk.rglob("*") if p.is_file()) < 2000
+
+    grown(small_disk, "4m")
+    assert pull("clip-vit-b-32").new
 
 
 @pytest.mark.parametrize("words", [False, True], ids=["errno", "words"])
@@ -220,3 +256,12 @@ def test_an_id_or_a_name_of_the_catalog_is_pulled_to_be_converted(loopback, tmp_
         convert(CLIP, out=tmp_path / "x")
     with pytest.raises(SourceMissing, match="no/such/folder is no folder"):
         convert("no/such/folder")
+
+
+def test_what_converting_needs_is_what_the_extra_installs_with_one_torch_for_all():
+    said = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text("utf-8"))
+    convert, train = (said["project"]["optional-dependencies"][name] for name in ("convert", "train"))
+    assert set(module.NEEDS) <= {re.split("[=<>]", line)[0] for line in convert}
+    torch = [line for line in (*convert, *train) if line.startswith("torch")]
+    assert len(torch) == 2 and len(set(torch)) == 1
+    assert torch[0] in (Path(__file__).parents[3] / "Makefile").read_text("utf-8").split()

@@ -14,6 +14,7 @@ for needed in ("torch", "transformers", "huggingface_hub"):
 
 import small_models  # noqa: E402
 
+from sensorium.encoders.convert.samples import sample_texts  # noqa: E402
 from sensorium.testing.hub import LoopbackHub  # noqa: E402
 
 
@@ -49,3 +50,21 @@ def test_a_real_model_comes_from_the_hub_into_a_library_by_the_command_line(tmp_
     assert "is installed already" in run("models", "pull", "somebody/tiny-clip", "--name", "tiny").stdout
     assert "* tiny" in run("models", "list").stdout
     assert json.loads(run("status", "--json").stdout)["spaces"][0]["model"] == "tiny"
+
+
+def test_a_model_is_fitted_to_files_of_ones_own_by_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("SENSORIUM_MODELS", str(tmp_path / "models"))
+    command = Path(sys.executable).with_name("sensorium")
+    (tmp_path / "notes").mkdir()
+    for number, sample in enumerate(sample_texts(40)):
+        (tmp_path / "notes" / f"{number}.txt").write_text(f"{sample.content} {number}")
+    source = small_models.clip(tmp_path / "clip")
+    arguments = ("models", "convert", source, "--name", "fitted", "--sample", tmp_path / "notes", "--float-only")
+    ran = subprocess.run([command, *arguments], capture_output=True, text=True, timeout=120)
+
+    assert ran.returncode == 0 and ran.stdout.startswith("fitted installed: text+image, ")
+    assert ran.stderr == (
+        f"{tmp_path / 'notes'} has 0 pictures, and 32 is the least: Sensorium's own sample of pictures is taken\n"
+    )
+    card = (tmp_path / "models/fitted/CARD.md").read_text("utf-8")
+    assert "40 texts (given with --sample), 128 pictures (Sensorium's own)" in card and str(tmp_path) not in card

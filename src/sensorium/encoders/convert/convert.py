@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     """Ordinary parts, or what gives them: asked once, for what the model's towers want and for their modalities."""
 
 CHECKED = 6  # rows of each modality that a converted tower is compared with its original on
-STEP = 16  # rows that are encoded between two words of progress
+MANY: dict[Modality, str] = {"text": "texts", "image": "pictures", "audio": "sounds"}
+STEP = 32  # rows that are encoded between two words of progress
 
 
 def convert(
@@ -98,9 +99,27 @@ class _Conversion:
         (self.folder / MANIFEST).unlink()
         samples = self._measured(plain, found, description)
         whose = "as Sensorium's catalog says" if licence else "as its source says"
-        card = _card(description, self.source.model_type, whose, found, samples)
-        (self.folder / "CARD.md").write_text(card, encoding="utf-8")
+        notes = [
+            f"Licence, {whose}: {description['licence']}.",
+            f"Calibration, and the scales of 8-bit forms, are from a sample: {', '.join(samples)}.",
+            *(f"{note[0].upper()}{note[1:]}." for draft in found for note in draft.notes),
+        ]
+        (self.folder / "CARD.md").write_text(self._card(description, notes), encoding="utf-8")
         write_bundle(self.folder, description)
+
+    def _card(self, description: dict[str, Any], notes: list[str]) -> str:
+        """What the bundle is, for people."""
+        kind, width = self.source.model_type, description["dimension"]
+        lines = [
+            f"# {self.name}",
+            "",
+            f"Converted from a model of the architecture `{kind}`: vectors of {width} numbers.",
+            "",
+        ]
+        for modality in (modality for modality in MODALITIES if modality in description["towers"]):
+            weights = (self.folder / description["towers"][modality]["file"]).stat().st_size / 4  # float32
+            lines.append(f"- {modality}: {weights / 1e6:.1f} million parameters")
+        return "\n".join([*lines, *(line for note in notes for line in ("", note))]) + "\n"
 
     def _written(self) -> tuple[list[Draft], int]:
         """The towers, each of them written as ONNX, and how long their vectors are."""
@@ -128,7 +147,7 @@ class _Conversion:
 
         Returns what was measured on, for people.
         """
-        from sensorium.encoders.convert.forms import calibrations, sampled, single_rows, with_eight_bits
+        from sensorium.encoders.convert.forms import calibrations, first_windows, sampled, single_rows, with_eight_bits
         from sensorium.encoders.onnx import OnnxEncoder
 
         encoder = OnnxEncoder(plain, precision="float32")
@@ -136,14 +155,19 @@ class _Conversion:
         vectors, said = {}, []
         for draft in found:
             tower = plain.towers[draft.modality]
-            parts, own = sampled(tower, given)
-            said.append(f"{len(parts)} {_MANY[draft.modality]} ({'given' if own else 'of Sensorium'})")
+            parts, are_given = sampled(tower, given)
+            whose = "given with --sample" if are_given else "Sensorium's own"
+            said.append(f"{len(parts)} {MANY[draft.modality]} ({whose})")
             prepared = [encoder.prepare(part) for part in parts]
-            rows = single_rows(tower, prepared)
-            vectors[draft.modality] = self._compared(encoder, draft, rows, prepared)
+            first = first_windows(tower, prepared)
+            rows = single_rows(tower, first)
+            own = self._compared(encoder, draft, rows, first)
+            vectors[draft.modality] = own.copy()
+            if long := [row for row, one in enumerate(prepared) if len(one) > len(first[row])]:
+                vectors[draft.modality][long] = encoder.embed(draft.modality, [prepared[row] for row in long])
             encoder.unload()
             if self.int8:
-                form = with_eight_bits(plain.folder, tower, rows, self.progress)
+                form = with_eight_bits(plain.folder, tower, rows, own, self.progress)
                 if form is not None:
                     description["towers"][draft.modality]["int8"] = form
         description["calibration"] = calibrations(vectors)
@@ -155,7 +179,7 @@ class _Conversion:
         """The vectors of all rows, once some have been found to be those of the original. Raises BadModel."""
         from sensorium.encoders.convert.export import TOLERANCE, difference
 
-        self.progress.start(f"{_MANY[draft.modality]}: comparing with the original", len(prepared))
+        self.progress.start(f"{draft.modality} tower: comparing with the original", len(prepared))
         file = encoder.bundle.folder / encoder.bundle.towers[draft.modality].file
         off = difference(draft, file, rows[:CHECKED])
         if not off <= TOLERANCE:
@@ -170,27 +194,6 @@ class _Conversion:
         return np.concatenate(vectors)
 
 
-_MANY = {"text": "texts", "image": "pictures", "audio": "sounds"}
-
-
 def _entry(draft: Draft) -> dict[str, Any]:
     settings = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(draft.settings).items()}
     return {"file": f"{draft.modality}.onnx", "inputs": list(draft.example), **settings}
-
-
-def _card(description: dict[str, Any], architecture: str, whose: str, found: list[Draft], samples: list[str]) -> str:
-    """What the bundle is, for people."""
-    lines = [
-        f"# {description['name']}",
-        "",
-        f"Converted from a model of the architecture `{architecture}`: vectors of {description['dimension']} numbers.",
-        "",
-    ]
-    for modality in MODALITIES:
-        for draft in (draft for draft in found if draft.modality == modality):
-            size = sum(parameter.numel() for parameter in draft.network.parameters()) / 1e6
-            lines.append(f"- {modality}: {size:.1f} million parameters")
-    lines += ["", f"Licence, {whose}: {description['licence']}."]
-    lines += ["", f"Calibration, and the scales of 8-bit forms, are from a sample of {' and '.join(samples)}."]
-    lines += [f"\n{note[0].upper()}{note[1:]}." for draft in found for note in draft.notes]
-    return "\n".join(lines) + "\n"

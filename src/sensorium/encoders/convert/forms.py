@@ -36,24 +36,32 @@ def sampled(tower: Tower, given: Sequence[Part]) -> tuple[list[Part], bool]:
             return sample_pictures(), False
 
 
-def single_rows(tower: Tower, prepared: Sequence[NDArray[Any]]) -> list[Inputs]:
-    """What the tower takes of prepared parts, one row each; of texts in several windows, the first."""
+def first_windows(tower: Tower, prepared: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
+    """Prepared parts that a tower takes in one row each: of texts in several windows, the first."""
     longest = tower.settings.max_tokens if isinstance(tower.settings, TextSettings) else None
-    return [dict(zip(tower.inputs, inputs_of(tower, [one[:longest]]), strict=True)) for one in prepared]
+    return [one[:longest] for one in prepared]
+
+
+def single_rows(tower: Tower, prepared: Sequence[NDArray[Any]]) -> list[Inputs]:
+    """What the tower takes of prepared parts in one window, one row each."""
+    return [dict(zip(tower.inputs, inputs_of(tower, [one]), strict=True)) for one in prepared]
 
 
 def with_eight_bits(
-    folder: Path, tower: Tower, rows: Sequence[Inputs], progress: Progress
-) -> dict[str, Any] | None:  # fmt: skip
-    """Writes the 8-bit form of a tower beside it; what a description says of it. None, and no file, if it is bad."""
+    folder: Path, tower: Tower, rows: Sequence[Inputs], vectors: NDArray[np.float32], progress: Progress
+) -> dict[str, Any] | None:
+    """Writes the 8-bit form of a tower beside it; what a description says of it. None, and no file, if it is bad.
+
+    `vectors` are the tower's own of the rows.
+    """
     from sensorium.encoders.convert.quantize import agreement, quantize
 
     if len(rows) < FEWEST:
         return None
     form = folder / f"{tower.modality}.int8.onnx"
-    quantize(folder / tower.file, form, rows[::2], progress, f"{tower.modality} tower in 8 bits: trying scales")
-    progress.start(f"{tower.modality} tower in 8 bits: comparing", len(rows[1::2]))
-    found = agreement(form, folder / tower.file, rows[1::2], progress)
+    quantize(folder / tower.file, form, rows[::2], progress, f"{tower.modality} tower: trying scales of 8 bits")
+    progress.start(f"{tower.modality} tower: comparing its 8-bit form", len(rows[1::2]))
+    found = agreement(form, folder / tower.file, rows[1::2], vectors[1::2], progress)
     progress.finish()
     if EightBits(form.name, found.cosine, found.overlap).good:
         return {"file": form.name, "cosine": found.cosine, "overlap": found.overlap}

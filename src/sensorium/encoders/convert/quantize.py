@@ -6,7 +6,10 @@ row would depend on its batch-mates. Weights have a scale for each output channe
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -107,6 +110,14 @@ class _Trials:
         self.progress.advance()
         return _Tried(float(alike.mean()) + won - pays, form, guard, base, reached)
 
+    def evened(self, share: float) -> _Tried | None:
+        """The form of the tower with even channels; None when it has none that could be evened out."""
+        even, reached = onnx.ModelProto(), dict(self.seen.reached)
+        even.CopyFrom(self.plain)
+        factors = smooth(even, {name: reach.far for name, reach in reached.items()}, share)
+        reached |= {f"{x}{EVEN}": reached[x].times(by) for x, by in factors.items()}
+        return self.tried(even, reached, COVERED[0]) if factors else None
+
     def _looked_at(self, form: onnx.ModelProto) -> tuple[NDArray[np.float64], dict[str, NDArray[np.bool_]]]:
         """How much each row is like the tower's own (n,), and by activation whether it is clipped in the row (n,).
 
@@ -125,26 +136,28 @@ class _Trials:
 
 
 def _best(trials: _Trials) -> _Tried:
-    """The best form that is found: channels first, then how much of the sample is covered."""
-    best = trials.tried(trials.plain, trials.seen.reached, COVERED[0])
+    """The best form: which channels to even out first, then how much of the sample to cover, while it gets better."""
+    seen = trials.seen.reached
+    best = trials.tried(trials.plain, seen, COVERED[0])
     if trials.convolutional:
-        others = [trials.tried(trials.plain, trials.seen.reached, covered) for covered in COVERED[1:]]
-        return max((best, *others), key=lambda one: one.score)
+        return max([best, *(trials.tried(trials.plain, seen, covered) for covered in COVERED[1:])], key=_score)
+    last = -1.0
     for share in SMOOTHED:
-        if best.score >= ENOUGH:
-            return best
-        even = onnx.ModelProto()
-        even.CopyFrom(trials.plain)
-        factors = smooth(even, {name: reach.far for name, reach in trials.seen.reached.items()}, share)
-        if factors:
-            reached = dict(trials.seen.reached)
-            reached |= {f"{x}{EVEN}": reached[x].times(by) for x, by in factors.items()}
-            best = max(best, trials.tried(even, reached, COVERED[0]), key=lambda one: one.score)
-    for covered in COVERED[1:] if best.base is trials.plain else COVERED_SMOOTHED:
-        if best.score >= ENOUGH:
+        if best.score >= ENOUGH or (even := trials.evened(share)) is None:
             break
-        best = max(best, trials.tried(best.base, best.reached, covered), key=lambda one: one.score)
+        best = max(best, even, key=_score)
+        if even.score <= last:
+            break
+        last = even.score
+    for covered in COVERED[1:] if best.base is trials.plain else COVERED_SMOOTHED:
+        if best.score >= ENOUGH or (found := trials.tried(best.base, best.reached, covered)).score <= best.score:
+            break
+        best = found
     return best
+
+
+def _score(tried: _Tried) -> float:
+    return tried.score
 
 
 @dataclass(frozen=True)
@@ -164,21 +177,25 @@ class Agreement:
         return cls(round(float(cosines(form, original).mean()), 5), round(float(np.mean(same)), 4))
 
 
-def agreement(form: Path, tower: Path, rows: Sequence[Inputs], progress: Progress | None = None) -> Agreement:
+def agreement(
+    form: Path, tower: Path, rows: Sequence[Inputs], own: NDArray[np.float32] | None = None,
+    progress: Progress | None = None,
+) -> Agreement:  # fmt: skip
     """How much an 8-bit form, guarded if it has a guard, is like its tower, over inputs of one row each.
 
-    `progress`, which has been started, counts the rows.
+    `own` are the tower's vectors of the rows, where they are known. `progress`, which has been started, counts them.
     """
-    own, eight = session(str(tower)), session(str(form))
-    names = [output.name for output in eight.get_outputs()]
-    wanted, vectors = [], []
-    for inputs in rows:
-        found = dict(zip(names, eight.run(names, dict(inputs)), strict=True))
-        wanted.append(own.run(None, dict(inputs))[0])
-        beyond = REACH in found and found[REACH][0] >= CLIPPED
-        vectors.append(wanted[-1] if beyond else found[names[0]])
+    if own is None:
+        original = session(str(tower))
+        own = np.concatenate([original.run(None, dict(inputs))[0] for inputs in rows])
+    run, vectors = session(str(form)), own.copy()
+    names = [output.name for output in run.get_outputs()]
+    for row, inputs in enumerate(rows):
+        found = dict(zip(names, run.run(names, dict(inputs)), strict=True))
+        if REACH not in found or found[REACH][0] < CLIPPED:  # else the tower itself encodes it
+            vectors[row] = found[names[0]][0]
         (progress or Silent()).advance()
-    return Agreement.of(np.concatenate(vectors), np.concatenate(wanted))
+    return Agreement.of(vectors, own)
 
 
 def _nearest(vectors: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -205,10 +222,13 @@ def _optimised(tower: Path, at: Path) -> onnx.ModelProto:
     options.log_severity_level = 4
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.optimized_model_filepath = str(at)
-    # Tensors that are alike by chance must not share a scale later on.
-    ort.InferenceSession(
-        str(tower), options, providers=["CPUExecutionProvider"], disabled_optimizers=["ConstantSharing"]
-    )
+    alike = ["ConstantSharing"]  # tensors that are alike by chance must not share a scale later on
+    try:
+        ort.InferenceSession(str(tower), options, providers=["CPUExecutionProvider"], disabled_optimizers=alike)
+    except Exception as error:
+        if shutil.disk_usage(at.parent).free < tower.stat().st_size:  # which ONNX Runtime does not say
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(at)) from error
+        raise
     return onnx.load(str(at))
 
 
