@@ -16,6 +16,9 @@ SensoriumError              what a caller catches; `str(error)` is one line: wha
 |-- BadMemory               an amount of memory that cannot be understood, or is too little
 |-- BadPrecision            a precision that there is none of
 |-- BadTable                a table that is none, or lacks a column that it was said to have
+|-- BadData                 a data set to evaluate on that cannot be understood
+|-- BadTruth                right answers that cannot be: unknown, none at all, or of other queries
+|-- BadMeasure              a measure that there is none of
 |-- BadModel                a model that cannot be converted into a bundle
 |-- SourceMissing           a file or folder that the caller named does not exist or is not local
 `-- Unreadable              a file that its reader cannot read (the pipeline records it as Skipped)
@@ -86,6 +89,18 @@ class BadPrecision(SensoriumError):
 
 class BadTable(SensoriumError):
     """What was given as a table is none, or its columns are not as the caller says."""
+
+
+class BadData(SensoriumError):
+    """A data set to evaluate on cannot be understood, or has nothing that can be asked and answered."""
+
+
+class BadTruth(SensoriumError):
+    """Right answers cannot be: they are unknown, there are none, or they belong to other queries."""
+
+
+class BadMeasure(SensoriumError):
+    """A measure that there is none of."""
 
 
 class BadModel(SensoriumError):

@@ -1,4 +1,4 @@
-"""Where things lie, and what the environment says: `SENSORIUM_LIBRARY`, `_MODEL`, `_MODELS` and `_PRECISION`."""
+"""Where things lie, and what the environment says: `SENSORIUM_LIBRARY`, `_MODEL`, `_MODELS`, `_PRECISION`, `_CACHE`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,17 @@ def data_home() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library/Application Support/sensorium"
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "sensorium"
+
+
+def cache_home() -> Path:
+    """The per-user folder of what can be made again: `SENSORIUM_CACHE`, else the platform's own."""
+    if named := os.environ.get("SENSORIUM_CACHE"):
+        return Path(named).expanduser().absolute()
+    if sys.platform == "win32":
+        return data_home() / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/sensorium"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sensorium"
 
 
 def library_path(given: str | os.PathLike[str] | None = None) -> Path:

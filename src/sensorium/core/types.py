@@ -183,6 +183,20 @@ class Neighbors:
             yield ids[:count], scores[:count]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """The answers of an experiment, best first: query_ids int64 (q,), ids int64 (q, k), scores float32 (q, k).
+
+    `counts`, int64 (q,), says how many answers each row has where these are fewer than k; None: all have k. The order
+    of a row counts, its scores do not.
+    """
+
+    query_ids: NDArray[np.int64]
+    ids: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    counts: NDArray[np.int64] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Skipped:
     """A file that could not be read, and why."""

@@ -1,0 +1,1 @@
+"""Runs and right answers to numbers: arrays in, numbers out."""
