@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 from small_towers import (
     OUT,
@@ -197,6 +198,19 @@ def test_products_are_of_whole_numbers(made, kind):
         assert [maker[name].op_type for name in product.input[:2]] == ["DequantizeLinear"] * 2
         assert weights[maker[product.input[0]].input[2]].dtype == np.uint8
         assert weights[maker[product.input[1]].input[0]].dtype == np.int8
+
+
+@needs_int8
+def test_sums_of_matrices_are_run_in_whole_numbers(made, tmp_path):
+    """ONNX Runtime would make a Gemm of float32 of a product of two matrices and a sum."""
+    options = ort.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "as_it_runs.onnx")
+    options.log_severity_level = 4
+    ort.InferenceSession(str(made("products", 0).form), options, providers=["CPUExecutionProvider"])
+
+    kinds = [node.op_type for node in onnx.load(str(tmp_path / "as_it_runs.onnx")).graph.node]
+
+    assert "Gemm" not in kinds and "MatMul" not in kinds
 
 
 def attention_tower(path):

@@ -16,6 +16,7 @@ from onnx import helper, numpy_helper
 from sensorium.encoders.convert.weights import in_whole_numbers
 
 PRODUCTS = ("Gemm", "MatMul")
+DEEP, _FIRST = ".deep", "first.axis"
 _LEVELS = np.iinfo(np.uint8).max
 _PLAIN = {"alpha": 1.0, "beta": 1.0, "transA": 0}  # what a Gemm must have to be a product and a sum
 
@@ -48,43 +49,55 @@ def in_eight_bits(model: onnx.ModelProto, ends: Mapping[str, tuple[float, float]
     made.CopyFrom(model)
     graph, nodes, done = made.graph, list[Any](), set[str]()
     fixed = {tensor.name: tensor for tensor in graph.initializer}
-    ours = {node.output[0]: x for x, users in products(made).items() for node in users}
+    users = products(made)
+    ours = {node.output[0]: x for x, nodes_of_x in users.items() for node in nodes_of_x}
+    flat = {x for x, nodes_of_x in users.items() if any(node.op_type == "Gemm" for node in nodes_of_x)}
+    if flat:
+        graph.initializer.append(numpy_helper.from_array(np.zeros(1, np.int64), _FIRST))
     for node in list(graph.node):
         if (x := ours.get(node.output[0])) is None:
             nodes.append(node)
             continue
         if x not in done:
-            nodes += _rounded(graph, x, *ends[x])
+            if x in flat:
+                nodes.append(helper.make_node("Unsqueeze", [x, _FIRST], [f"{x}{DEEP}"], f"{x}{DEEP}"))
+            nodes += _rounded(graph, x, *ends[x], takes=f"{x}{DEEP}" if x in flat else x)
         weights = f"{node.input[1]}.turned" if is_turned(node) else node.input[1]
         if weights not in done:
             nodes.append(_whole(graph, weights, fixed[node.input[1]], turned=is_turned(node)))
         done |= {x, weights}
-        nodes += _product(node, f"{x}.rounded", f"{weights}.rounded")
+        nodes += _product(node, f"{x}.rounded", f"{weights}.rounded", flat=x in flat)
     del graph.node[:]
     graph.node.extend(nodes)
     _drop_unused(graph)
     return made
 
 
-def _product(node: Any, x: str, weights: str) -> list[Any]:
-    """Of a Gemm, the product and the sum: ONNX Runtime makes one operation of these, and the bias keeps its bits."""
-    if len(node.input) < 3 or not node.input[2]:
-        return [helper.make_node("MatMul", [x, weights], list(node.output), node.name)]
-    product = f"{node.output[0]}.product"
-    return [
-        helper.make_node("MatMul", [x, weights], [product], node.name),
-        helper.make_node("Add", [product, node.input[2]], list(node.output), f"{node.name}.bias"),
-    ]
+def _product(node: Any, x: str, weights: str, *, flat: bool) -> list[Any]:
+    """The product, and of a Gemm the sum: ONNX Runtime makes one operation of these, and the bias keeps its bits.
+
+    `flat` ones are those of matrices, which go through it with one more dimension: of a product of two matrices and a
+    sum it would make a Gemm again first, which it has in float32 alone.
+    """
+    bias = node.input[2] if len(node.input) > 2 else ""
+    last = f"{node.output[0]}{DEEP}" if flat else node.output[0]
+    product = f"{node.output[0]}.product" if bias else last
+    made = [helper.make_node("MatMul", [x, weights], [product], node.name)]
+    if bias:
+        made.append(helper.make_node("Add", [product, bias], [last], f"{node.name}.bias"))
+    if flat:
+        made.append(helper.make_node("Squeeze", [last, _FIRST], [node.output[0]], f"{node.name}.flat"))
+    return made
 
 
-def _rounded(graph: Any, x: str, low: float, high: float) -> list[Any]:
-    """The nodes that take an activation to 8 bits and back; what lies beyond its range is clipped."""
+def _rounded(graph: Any, x: str, low: float, high: float, takes: str) -> list[Any]:
+    """The nodes that take an activation (`takes`) to 8 bits and back; what lies beyond its range is clipped."""
     step = (high - low) / _LEVELS
     scale, zero = np.array(step, np.float32), np.array(round(-low / step), np.uint8)
     names = [f"{x}.scale", f"{x}.zero"]
     graph.initializer.extend(numpy_helper.from_array(*pair) for pair in zip((scale, zero), names, strict=True))
     return [
-        helper.make_node("QuantizeLinear", [x, *names], [f"{x}.whole"], f"{x}.whole"),
+        helper.make_node("QuantizeLinear", [takes, *names], [f"{x}.whole"], f"{x}.whole"),
         helper.make_node("DequantizeLinear", [f"{x}.whole", *names], [f"{x}.rounded"], f"{x}.rounded"),
     ]
 
