@@ -1,13 +1,15 @@
-# Verbs: setup demo test lint bench fuzz parity. Each sets up what it needs; a machine needs Python 3.11 or newer and a package index.
+# Verbs: setup demo study test lint bench fuzz parity. Each sets up what it needs; a machine needs Python 3.11 or newer and a package index.
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 TOOLS := .venv/.tools
 DIR ?=
-export DIR
+DATA ?=
+MODEL ?=
+export DIR DATA MODEL
 
-.PHONY: setup demo test lint bench parity fuzz
+.PHONY: setup demo study test lint bench parity fuzz
 
 setup: $(READY)
 
@@ -30,6 +32,13 @@ ifeq ($(DIR),)
 else
 	$(BIN)/sensorium demo "$$DIR" --page demo/own.html
 endif
+
+# The figures of the study that this project began with, in docs/study.md; of other data or another model in work/study.md. Some minutes.
+# DATA is any folder of pictures with captions (default: flickr8k in SENSORIUM_DATA), as that of MS-COCO 2014.
+study: $(READY)
+	@$(BIN)/python -c 'import matplotlib, umap' 2>/dev/null || $(BIN)/python -m pip install --quiet --editable '.[evaluate]'
+	$(BIN)/python -m sensorium.evaluate.study $(if $(DATA),"$$DATA") $(if $(MODEL),--model "$$MODEL") \
+	  --out $(if $(DATA)$(MODEL),work/study,docs/study) --page work/study.html
 
 test: $(TOOLS)
 	$(BIN)/python -m pytest

@@ -43,7 +43,9 @@ def test_help_loads_nothing_heavy_but_what_draws_it():
     assert not (HEAVY - {"rich"}) & set(probe(HELP)["modules"])
 
 
-@pytest.mark.parametrize("verb", ["add", "search", "remove", "status", "demo", "doctor", "models"])
+@pytest.mark.parametrize(
+    "verb", ["add", "search", "classify", "evaluate", "remove", "status", "demo", "doctor", "models"]
+)
 def test_the_help_of_a_verb_loads_nothing_heavy(verb):
     action = f"from sensorium.cli.main import main\nassert main(['{verb}', '--help']) == 0"
     assert not (HEAVY - {"rich"}) & set(probe(action)["modules"])

@@ -21,6 +21,7 @@ class Hits(list):
     """What a library's search returns, as far as the command line looks at it."""
 
     seconds, encode_seconds, index_name, terms, notes = 0.0031, 0.02, "exact", (), ()
+    likeliest = None
 
     def _repr_html_(self):
         return "<table><tr><td>hits</td></tr></table>"

@@ -13,7 +13,7 @@ import sensorium as package
 from sensorium.cli.main import globals_first, main
 from sensorium.core import errors
 
-VERBS = ("add", "search", "remove", "status", "demo", "doctor", "models")
+VERBS = ("add", "search", "evaluate", "remove", "status", "demo", "doctor", "models")
 COMMAND = Path(sys.executable).with_name("sensorium")
 
 

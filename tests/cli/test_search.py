@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,15 +46,15 @@ def test_defaults_and_options_reach_the_library(sensorium_run, script, hits):
     sensorium_run("search", "x")
     assert script.options("search") == {
         "k": 10, "kinds": None, "where": None, "metric": "cosine", "under": None, "index": "auto", "previews": False,
-        "long_text": None,
+        "long_text": None, "min_relevance": None,
     }  # fmt: skip
     script.asked.clear()
     which = ("-k", "3", "--kinds", "image, text", "--where", "size > 1e6")
     how = ("--metric", "l2", "--index", "ivf", "--lists", "64", "--probes", "8", "--long-text", "windows")
-    sensorium_run("search", "x", *which, *how)
+    sensorium_run("search", "x", *which, *how, "--min-relevance", "0.25")
     assert script.options("search") == {
         "k": 3, "kinds": ["image", "text"], "where": "size > 1e6", "metric": "l2", "under": None,
-        "index": "ivf:64,8", "previews": False, "long_text": "windows",
+        "index": "ivf:64,8", "previews": False, "long_text": "windows", "min_relevance": 0.25,
     }  # fmt: skip
 
 
@@ -134,6 +135,31 @@ def test_nothing_found_is_exit_code_1_and_silence_for_programs(sensorium_run, sc
         assert (ran.code, ran.out, ran.err) == (1, "", "")
 
 
+def test_hits_say_how_likely_they_are_where_that_was_asked_for(sensorium_run, script, hits):
+    likely = (0.934, 0.0523, 0.0004)
+    script.hits = type(hits)([replace(hit, relevance=share) for hit, share in zip(hits, likely, strict=True)])
+    assert sensorium_run("search", "sea", "--min-relevance", "0").out.splitlines() == [
+        "1         93 %  image  pictures/beach.jpg",
+        "2        5.2 %  audio  /far/away/waves.wav  0:05-0:10",
+        "3  under 0.1 %  text   /far/away/notes.md  lines 3-9  The sea and the sand",
+    ]
+    assert "0.312" in sensorium_run("search", "sea").out
+    lines = sensorium_run("search", "sea", "--json").out.splitlines()
+    assert [json.loads(line)["relevance"] for line in lines] == list(likely)
+
+
+def test_nothing_relevant_is_an_answer_and_silence_for_programs(sensorium_run, script):
+    script.hits.likeliest = 0.1234
+    ran = sensorium_run("search", "x", "--min-relevance", "0.5")
+    assert (ran.code, ran.out, ran.err) == (0, "", "nothing here is likely to be relevant (best: 12 %)\n")
+    for option in ("--json", "--paths", "-0"):
+        ran = sensorium_run("search", "x", option, "--min-relevance", "0.5")
+        assert (ran.code, ran.out, ran.err) == (0, "", "")
+    script.hits.likeliest = None
+    ran = sensorium_run("search", "x", "--min-relevance", "0.5")
+    assert (ran.code, ran.out, ran.err) == (1, "", "nothing found\n")
+
+
 def test_time_says_each_step_on_standard_error(sensorium_run, script, hits):
     script.hits = hits
     ran = sensorium_run("search", "x", "--time", "--paths")
@@ -192,6 +218,7 @@ def test_empty_standard_input_is_one_line(sensorium_run, script, monkeypatch):
         (("x", "--metric", "hamming"), "hamming"),
         (("x", "--long-text", "drop"), "'windows', 'cut'"),
         (("x", "--like", "nine"), "valid integer"),
+        (("x", "--min-relevance", "likely"), "valid number"),
     ],
 )
 def test_wrong_use_is_exit_code_2_and_one_line(sensorium_run, script, arguments, said):

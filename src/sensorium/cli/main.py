@@ -13,8 +13,10 @@ from typing import Annotated, NoReturn
 import typer
 
 from sensorium.cli import add as add_file
+from sensorium.cli import classify as classify_file
 from sensorium.cli import demo as demo_file
 from sensorium.cli import doctor as doctor_file
+from sensorium.cli import evaluate as evaluate_file
 from sensorium.cli import models as models_file
 from sensorium.cli import output
 from sensorium.cli import reindex as reindex_file
@@ -43,9 +45,11 @@ app = typer.Typer(
 )
 app.command(epilog=add_file.EXAMPLES)(add_file.add)
 app.command(epilog=search_file.EXAMPLES)(search_file.search)
+app.command(epilog=classify_file.EXAMPLES)(classify_file.classify)
 app.command(epilog=remove_file.EXAMPLES)(remove_file.remove)
 app.command(epilog=reindex_file.EXAMPLES)(reindex_file.reindex)
 app.command(epilog=status_file.EXAMPLES)(status_file.status)
+app.command(epilog=evaluate_file.EXAMPLES)(evaluate_file.evaluate)
 app.command(epilog=demo_file.EXAMPLES)(demo_file.demo)
 app.command(epilog=doctor_file.EXAMPLES)(doctor_file.doctor)
 app.add_typer(models_file.app, name="models", epilog=models_file.EXAMPLES)

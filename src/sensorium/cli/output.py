@@ -82,16 +82,19 @@ def answer_paths(hits: Sequence[Hit], *, null: bool) -> None:
     answer_bytes(b"".join(os.fsencode(hit.path) + end for hit in hits))
 
 
-def answer_hits(hits: Sequence[Hit]) -> None:
-    """Print hits for people: in a terminal with colour and thumbnails, in a pipe a plain line each."""
+def answer_hits(hits: Sequence[Hit], *, likely: bool = False) -> None:
+    """Print hits for people: in a terminal with colour and thumbnails, in a pipe a plain line each.
+
+    With `likely` each says how likely it is relevant, instead of its score.
+    """
     if not sys.stdout.isatty():
-        for line in plain_lines(hits):
+        for line in plain_lines(hits, likely=likely):
             answer(line)
         return
     from sensorium.cli.thumbnails import beside, protocol
 
     how = protocol()
-    for hit, lines in zip(hits, rich_lines(hits), strict=True):
+    for hit, lines in zip(hits, rich_lines(hits, likely=likely), strict=True):
         if how is not None and hit.preview is not None:
             answer(beside(hit.preview, lines, how), end="")
         else:
@@ -105,20 +108,20 @@ def draws_pictures() -> bool:
     return protocol() is not None
 
 
-def plain_lines(hits: Sequence[Hit]) -> list[str]:
-    """One line a hit: rank, score, kind, path, place, snippet, two spaces between."""
+def plain_lines(hits: Sequence[Hit], *, likely: bool = False) -> list[str]:
+    """One line a hit: rank, score (or how likely it is relevant), kind, path, place, snippet, two spaces between."""
     lines = []
-    for head, hit in zip(_heads(hits), hits, strict=True):
+    for head, hit in zip(_heads(hits, likely), hits, strict=True):
         fields = [head, shown_path(hit.path), clean(str(hit.place)), snippet(hit.text, _PIPE_SNIPPET)]
         lines.append("  ".join(field for field in fields if field))
     return lines
 
 
-def rich_lines(hits: Sequence[Hit]) -> list[list[str]]:
+def rich_lines(hits: Sequence[Hit], *, likely: bool = False) -> list[list[str]]:
     """For a terminal: the same head, the path bold, and the snippet on a line of its own."""
     width = max(typer.get_terminal_size().columns - 24, 20)
     blocks = []
-    for head, hit in zip(_heads(hits), hits, strict=True):
+    for head, hit in zip(_heads(hits, likely), hits, strict=True):
         place = clean(str(hit.place))
         first = f"{head}  {styled(shown_path(hit.path), bold=True)}" + (
             f"  {styled(place, fg='cyan')}" if place else ""
@@ -128,8 +131,8 @@ def rich_lines(hits: Sequence[Hit]) -> list[list[str]]:
     return blocks
 
 
-def _heads(hits: Sequence[Hit]) -> list[str]:
-    scores = [f"{hit.score:.3f}" for hit in hits]
+def _heads(hits: Sequence[Hit], likely: bool = False) -> list[str]:
+    scores = [share_said(hit.relevance or 0.0) if likely else f"{hit.score:.3f}" for hit in hits]
     rank_width, score_width = len(str(len(hits))), max(map(len, scores), default=0)
     kind_width = max((len(hit.kind) for hit in hits), default=0)
     return [
@@ -167,6 +170,12 @@ def bytes_said(count: int) -> str:
     while size >= 999.95 and unit + 1 < len(_UNITS):
         size, unit = size / 1000, unit + 1
     return f"{size:.1f} {_UNITS[unit]}" if unit else f"{count} bytes"
+
+
+def share_said(share: float) -> str:
+    """`63 %`, `2.5 %`, `under 0.1 %`: a probability as people read it."""
+    percent = 100 * share
+    return "under 0.1 %" if percent < 0.1 else f"{percent:.0f} %" if percent >= 9.95 else f"{percent:.1f} %"
 
 
 def seconds_said(seconds: float) -> str:

@@ -28,6 +28,7 @@ EXAMPLES = examples(
     ('sensorium search "two parrots" --in ~/Pictures', "bring that folder up to date, then search in it"),
     ("cat photo.jpg | sensorium search --file -", "a query from another program"),
     ("sensorium search cat -k 3 -0 | xargs -0 cp -t out", "hits into another program"),
+    ("sensorium search zebra --min-relevance 0.5", "only what is likely to be right; it may answer: nothing here"),
     ("sensorium search beach --where \"kind = 'image' and size > 1e6\"", "SQL over the items"),
 )
 _QUERY, _WHICH, _HOW, _FORM = "Query", "Which items", "How", "Output"
@@ -79,6 +80,13 @@ Beyond = Annotated[
     LongText | None,
     _option(help="What becomes of words beyond what a model reads at once; else as the model has it.", panel=_HOW),
 ]
+Least = Annotated[
+    float | None,
+    typer.Option(
+        "--min-relevance", help="Only hits that are at least so likely to be relevant, as in 0.5.", metavar="SHARE",
+        rich_help_panel=_WHICH,
+    ),
+]  # fmt: skip
 Timing = Annotated[bool, flag("--time", help="Say how long each step took.", panel=_FORM)]
 AsJson = Annotated[bool, flag("--json", help="A line of JSON a hit.", panel=_FORM)]
 PathsOnly = Annotated[bool, flag("--paths", "-p", help="Paths only.", panel=_FORM)]
@@ -99,12 +107,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How hits are to be printed."""
+    """How hits are to be printed; `likely` also says how likely each is relevant, and so why there may be none."""
 
     as_json: bool = False
     paths: bool = False
     null: bool = False
     show: bool = False
+    likely: bool = False
 
     @property
     def previews(self) -> bool:
@@ -117,12 +126,12 @@ def search(
     ctx: typer.Context, text: Words = None, file: Files = None, like: Likes = None, plus: Plus = None,
     minus: Minus = None, folder: Folder = None, no_update: NoUpdate = False, kinds: Kinds = None, where: Where = None,
     k: Most = 10, metric: Score = "cosine", index: Structure = "auto", lists: Lists = 100, probes: Probes = 5,
-    long_text: Beyond = None, timing: Timing = False, as_json: AsJson = False, paths: PathsOnly = False,
-    null: Null = False, show: Show = False,
+    long_text: Beyond = None, min_relevance: Least = None, timing: Timing = False, as_json: AsJson = False,
+    paths: PathsOnly = False, null: Null = False, show: Show = False,
 ) -> None:  # fmt: skip
-    """Find things by meaning. Exit code 1 when nothing was found."""
+    """Find things by meaning. Exit code 1 when nothing was found, 0 when nothing is as relevant as was asked for."""
     asked = Asked(_one(text), file or [], like or [], plus or [], minus or [])
-    form = Form(as_json, paths, null, show)
+    form = Form(as_json, paths, null, show, min_relevance is not None)
     began = perf_counter()
     update = folder is not None and not no_update
     with opened(ctx, create=update) as library:
@@ -131,13 +140,14 @@ def search(
         hits = library.search(
             *terms(asked), k=k, kinds=split(kinds), where=where, metric=metric, under=folder,
             index=f"ivf:{lists},{probes}" if index == "ivf" else index, previews=form.previews, long_text=long_text,
+            min_relevance=min_relevance,
         )  # fmt: skip
     for note in hits.notes:
         output.say(f"note: {note}")
     if timing:
         output.say(times(hits, perf_counter() - began))
     tell(hits, form)
-    if not hits:
+    if not hits and not (form.likely and hits.likeliest is not None):
         raise typer.Exit(1)
 
 
@@ -150,7 +160,9 @@ def tell(hits: Hits, form: Form) -> None:
     elif form.paths or form.null:
         output.answer_paths(hits, null=form.null)
     elif hits:
-        output.answer_hits(hits)
+        output.answer_hits(hits, likely=form.likely)
+    elif form.likely and hits.likeliest is not None:
+        output.say(f"nothing here is likely to be relevant (best: {output.share_said(hits.likeliest)})")
     else:
         output.say("nothing found")
     if form.show and hits:

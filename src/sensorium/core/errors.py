@@ -19,6 +19,7 @@ SensoriumError              what a caller catches; `str(error)` is one line: wha
 |-- BadData                 a data set to evaluate on that cannot be understood
 |-- BadTruth                right answers that cannot be: unknown, none at all, or of other queries
 |-- BadMeasure              a measure that there is none of
+|-- ExtraMissing            one of the extras, which a feature needs, is not installed
 |-- BadModel                a model that cannot be converted into a bundle
 |-- SourceMissing           a file or folder that the caller named does not exist or is not local
 `-- Unreadable              a file that its reader cannot read (the pipeline records it as Skipped)
@@ -101,6 +102,10 @@ class BadTruth(SensoriumError):
 
 class BadMeasure(SensoriumError):
     """A measure that there is none of."""
+
+
+class ExtraMissing(SensoriumError):
+    """What a feature needs is an extra that is not installed."""
 
 
 class BadModel(SensoriumError):

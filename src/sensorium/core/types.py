@@ -119,7 +119,8 @@ class Hit:
     """An answer: the best part of an item. Higher `score` is closer, in every metric.
 
     `text` is the passage for text parts, else ""; `preview` a small WebP, or None; `space` the vector space that it was
-    found in: `score` is one of that space.
+    found in: `score` is one of that space. `relevance` is the probability that the hit is relevant, under cosine; None
+    where the model does not say what its scores mean.
     """
 
     item: int
@@ -133,13 +134,14 @@ class Hit:
     text: str = ""
     preview: bytes | None = field(default=None, repr=False, compare=False)
     space: str = ""
+    relevance: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A plain dict (without the preview): what `--json` prints, a line a hit."""
         return {
             "item": self.item, "part": self.part, "path": self.path, "kind": self.kind, "modality": self.modality,
             "place": self.place.to_json(), "score": self.score, "title": self.title, "text": self.text,
-            "space": self.space,
+            "space": self.space, "relevance": self.relevance,
         }  # fmt: skip
 
 

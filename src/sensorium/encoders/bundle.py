@@ -2,6 +2,7 @@
 
 `bundle.json` describes it (format 2; in format 1 no tower had an 8-bit form). Its canonical form, hashes included, is
 hashed into the name of the space: two bundles have the same space only if everything that makes vectors is the same.
+Only `relevance` is not part of it: what scores mean can be learnt later, and the vectors stay what they are.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -36,6 +37,7 @@ _T = TypeVar("_T")
 _N = TypeVar("_N", int, float)
 Settings = TextSettings | ImageSettings | AudioSettings
 _SETTINGS: dict[Modality, type[Any]] = {"text": TextSettings, "image": ImageSettings, "audio": AudioSettings}
+PAIRS = tuple(f"{query}-{answer}" for query in MODALITIES for answer in MODALITIES)
 # An 8-bit form whose vectors agree with the tower's own by less is not used, or makes a space of its own.
 GOOD_COSINE, GOOD_OVERLAP, SAME_SPACE_COSINE = 0.99, 0.95, 0.999
 _INPUTS: dict[Modality, tuple[int, ...]] = {"text": (1, 2), "image": (1,), "audio": (1,)}
@@ -45,6 +47,7 @@ _LATER = {"pad_id", "pad_to", "beyond", "around", "shorter", "centre", "scale", 
 _MOST = {
     "dimension": 1 << 16, "side": 1 << 13, "shorter": 1 << 13, "max_tokens": 1 << 17, "pad_to": 1 << 17,
     "pad_id": 1 << 31, "rate": 400_000, "seconds": 600, "fft": 1 << 16, "hop": 1 << 20, "bins": 1 << 12,
+    "relevance": 1000,
 }  # fmt: skip
 
 
@@ -53,6 +56,18 @@ class Calibration(NamedTuple):
 
     mean: float
     std: float
+
+
+class Relevance(NamedTuple):
+    """How likely an answer is relevant: 1 / (1 + exp(-(z * Z + log_parts * log(N) + bias))).
+
+    Z is how many deviations its cosine lies above that of unrelated pairs (`Calibration`), N how many pairs of the
+    query's and the library's parts were compared: the best of many unrelated ones is near by chance.
+    """
+
+    z: float
+    log_parts: float
+    bias: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +103,10 @@ class Tower:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """An opened bundle. `calibration` goes by "query-answer" modalities; `files` maps names to SHA-256 in hex."""
+    """An opened bundle. `files` maps names to SHA-256 in hex.
+
+    `calibration` and `relevance` go by "query-answer" modalities; some pairs may be missing.
+    """
 
     folder: Path
     name: str
@@ -100,6 +118,7 @@ class Bundle:
     calibration: Mapping[str, Calibration]
     files: Mapping[str, str]
     space: str
+    relevance: Mapping[str, Relevance] = field(default_factory=dict)
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> Bundle:
@@ -256,6 +275,7 @@ def _parsed(folder: Path, described: Mapping[str, Any]) -> Bundle:
             calibration={pair: _calibration(**said) for pair, said in described.get("calibration", {}).items()},
             files=dict(described["files"]),
             space=_space(described),
+            relevance={pair: _relevance(pair, **said) for pair, said in described.get("relevance", {}).items()},
         )
         _fitting(bundle)
     except KeyError as error:
@@ -282,6 +302,15 @@ def _within(value: _N, name: str) -> _N:
 
 def _calibration(mean: float, std: float) -> Calibration:
     return Calibration(_within(float(mean), "mean"), _within(float(std), "std"))
+
+
+def _relevance(pair: str, z: float, log_parts: float, bias: float) -> Relevance:
+    if pair not in PAIRS:
+        raise ValueError(f"relevance is known for pairs such as text-image, not for {pair!r}")
+    found = Relevance(*(_within(float(number), "relevance") for number in (z, log_parts, bias)))
+    if found.z <= 0:
+        raise ValueError(f"the relevance of {pair} must rise with z, whose factor is {found.z:g}")
+    return found
 
 
 def _tower(modality: Modality, value: Mapping[str, Any]) -> Tower:
@@ -333,7 +362,8 @@ def _fitting(bundle: Bundle) -> None:
 
 
 def _space(described: Mapping[str, Any]) -> str:
-    canonical = json.dumps(described, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    makes_vectors = {name: value for name, value in described.items() if name != "relevance"}
+    canonical = json.dumps(makes_vectors, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 

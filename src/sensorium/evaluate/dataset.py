@@ -18,7 +18,8 @@ class Sample:
 
     `key` names it within the data set (a file name, a row), the same in every run. Samples of one `group` are right
     answers for each other, except a sample for itself: a photograph and its captions, or all of a class. `label` is the
-    class's name for people, `split` what the data set calls it ("train", "dev", "test", or "").
+    class's name for people, `split` what the data set calls it ("train", "dev", "test", or ""). `kept` says which item
+    of a library (its folder, the item's id) it is, if it is one: then the library's vectors may do.
     """
 
     key: str
@@ -27,6 +28,7 @@ class Sample:
     group: str
     label: str = ""
     split: str = ""
+    kept: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from sensorium.core.errors import Unreadable
 from sensorium.core.types import AddReport, Skipped
 from sensorium.library.filling import BATCH_ITEMS, Filling
 from sensorium.library.intake import AHEAD_BYTES, Turns, ahead, wanted, workers_for
+from sensorium.library.label import given_to
 from sensorium.library.memory import Budget
 from sensorium.library.prepared import storable
 from sensorium.library.retry import ANY_TIME
@@ -154,10 +155,12 @@ class _Run:
             self.skips.append({"path": record.path, "size": ANY_TIME, "mtime": 0.0, "why": storable(error.why)})
             return
         now = time()
+        again = known is not None and not known[1]  # perhaps only for a space that lacks it
+        kept = given_to(self.session, known[0], record.hash) if known is not None and again else {}
         row.update({
             "id": known[0] if known else self.writer.next_id(), "path": record.path, "kind": KIND, "state": "present",
             "hash": record.hash, "size": record.size, "mtime": now, "title": _title(record),
-            "attributes": json_of(record.attributes), "added_at": now,
+            "attributes": json_of({**record.attributes, **kept}), "added_at": now,
         })  # fmt: skip
         self.added, self.updated = self.added + (known is None), self.updated + (known is not None)
         self.bytes += record.size

@@ -18,16 +18,18 @@ class Hits(list[Hit]):
     `seconds` is the search itself, `encode_seconds` making the query's vector; `index_name` says what was searched,
     `terms` how each text of the query was read in each space, `notes` what else there is to know. Where hits of several
     modalities are mixed under cosine, their order is that of the calibrated scores, and `Hit.score` is the cosine all
-    the same.
+    the same. `likeliest` is the highest relevance of anything that was found, whether or not it is among the hits.
     """
 
     def __init__(
         self, hits: Iterable[Hit] = (), *, seconds: float = 0.0, encode_seconds: float = 0.0, index_name: str = "",
         terms: Sequence[TextRead] = (), notes: Sequence[str] = (), previews: Previews | None = None,
+        likeliest: float | None = None,
     ) -> None:  # fmt: skip
         super().__init__(hits)
         self.seconds, self.encode_seconds = seconds, encode_seconds
         self.index_name, self.terms, self.notes = index_name, tuple(terms), tuple(notes)
+        self.likeliest = likeliest
         self._previews = previews
 
     def _repr_html_(self) -> str:

@@ -74,6 +74,11 @@ class Library:
         """The library's folder."""
         return self._session.store.path
 
+    @property
+    def session(self) -> Session:
+        """What is open: for what is built on the library, as experiments are."""
+        return self._session
+
     def add(
         self, *paths: Paths, wait: float = 0.0, dry_run: bool = False, on_wait: OnWait | None = None,
         memory: int | None = None, limits: Limits | None = None,
@@ -114,7 +119,7 @@ class Library:
     def search(
         self, *terms: str | Term, k: int = 10, kinds: str | Sequence[str] | None = None, where: str | None = None,
         under: Paths | None = None, metric: Metric = "cosine", index: str = "auto", previews: bool = False,
-        long_text: LongText | None = None,
+        long_text: LongText | None = None, min_relevance: float | None = None,
     ) -> Hits:  # fmt: skip
         """The k best items for a sum of terms, best first; plain strings are texts.
 
@@ -122,12 +127,13 @@ class Library:
         dot (q.c) or l2 (-sqrt((q-c).(q-c))): higher is closer. `index` is auto, exact, ivf or ivf:LISTS,PROBES.
         `previews` loads thumbnails. `long_text` says what becomes of a text beyond the tokens that a tower reads at
         once: it is read in `windows`, whose vectors are averaged, or `cut`; as the model has it, unless said.
-        `Hits.terms` says what was done. Raises BadQuery, BadWhere, LibraryEmpty, SourceMissing.
+        `Hits.terms` says what was done. `min_relevance`, from 0 to 1, leaves out hits that are less likely to be
+        relevant: none may be left. Raises BadQuery, BadWhere, LibraryEmpty, SourceMissing.
         """
         from sensorium.library.search import Ask, search
 
         folder = None if under is None else named(under)
-        ask = Ask(k, _several(kinds), where, folder, metric, index, long_text)
+        ask = Ask(k, _several(kinds), where, folder, metric, index, long_text, min_relevance)
         return search(self._session, _terms(terms), ask, previews=previews)
 
     def neighbors(
@@ -171,6 +177,20 @@ class Library:
         from sensorium.library.remove import remove
 
         return remove(self._session, what, wait=wait, on_wait=on_wait)
+
+    def label(
+        self, values: Mapping[int, Mapping[str, str | float | bool | None]], *,
+        revisions: Mapping[int, int] | None = None, wait: float = 0.0, on_wait: OnWait | None = None,
+    ) -> int:  # fmt: skip
+        """Give attributes to items by id, as in `{12: {"label": "dog"}}`, all in one commit; returns how many items.
+
+        They are columns for `where`, and stay with the item until the content of its file changes; None takes one away.
+        `revisions` (from `items()`) leaves items alone that have changed since. Raises BadQuery for a name that cannot
+        be or that the file itself uses, SourceMissing for an unknown item, LibraryLocked, LibraryFull.
+        """
+        from sensorium.library.label import label
+
+        return label(self._session, values, revisions=revisions, wait=wait, on_wait=on_wait)
 
     def reindex(
         self, model: str, *, beside: bool = False, wait: float = 0.0, on_wait: OnWait | None = None,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sensorium.core.types import MODALITIES
+from sensorium.core.types import MODALITIES, Modality
 
 if TYPE_CHECKING:
+    from sensorium.encoders.bundle import Relevance
     from sensorium.indexes.contract import Index
     from sensorium.library.rows import LiveView
 
@@ -26,13 +28,18 @@ LEAST_DEVIATION = 0.01
 
 
 class Scaled(NamedTuple):
-    """An item as one query vector found it: its score on the common scale, its best part there, in which space."""
+    """An item as one query vector found it: its score on the common scale, its best part there, in which space.
+
+    `query` is the vector's row; `code` the part's modality, None where it was not looked for by modality.
+    """
 
     scaled: float
     item: int
     part: int
     score: float
     space: int
+    query: int
+    code: int | None
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,8 @@ class Asked:
     """One space that is asked: by `vectors` (n, d), each with a scale for every modality that is known.
 
     A scale is (mean, deviation) of unrelated cosines by modality code. `mask` says which live parts may be found, None
-    for all.
+    for all. `modalities` are those of the vectors, None where nobody can tell; `meanings` what the bundle says of the
+    relevance of "query-answer" pairs.
     """
 
     view: LiveView
@@ -48,6 +56,14 @@ class Asked:
     vectors: NDArray[np.float32]
     scales: list[Scale]
     mask: NDArray[np.bool_] | None
+    modalities: Sequence[Modality | None] = ()
+    meanings: Mapping[str, Relevance] = field(default_factory=dict)
+
+    @cached_property
+    def counts(self) -> Ids:
+        """How many parts of each modality may be found."""
+        modality = self.view.modality if self.mask is None else self.view.modality[self.mask]
+        return np.bincount(modality, minlength=len(MODALITIES))
 
     def best(self, k: int, allow: Ids | None) -> list[list[Found]]:
         """For each vector the best part of the k best items; asks for more parts until k items are found."""
@@ -61,8 +77,16 @@ class Asked:
 
     def codes(self) -> list[int]:
         """The modalities of the parts that may be found."""
-        modality = self.view.modality if self.mask is None else self.view.modality[self.mask]
-        return [int(code) for code in np.flatnonzero(np.bincount(modality, minlength=len(MODALITIES)))]
+        return [code for code, count in enumerate(self.counts.tolist()) if count]
+
+    def code_of(self, one: Scaled) -> int:
+        """The modality of the part that was found."""
+        if one.code is not None:
+            return one.code
+        if len(codes := self.codes()) == 1:
+            return codes[0]
+        rows, row = self.view.row_of(one.part)
+        return int(rows.arrays["modality"][row])
 
     def of(self, code: int | None) -> Ids | None:
         """The parts of a modality that may be found, None when these are all there are."""
@@ -88,7 +112,7 @@ class Asked:
 
 
 def best_items(asked: Sequence[Asked], k: int) -> list[Scaled]:
-    """The k best items, best first, each by its best part.
+    """The k best items or more, best first, each by its best part: of each modality there are the k best.
 
     When a query or the hits mix modalities or spaces, cosines are put on one scale by the bundles' calibration before
     they are ranked: a text is always nearer to a text than a picture is. Of several query vectors in a space, those to
@@ -98,8 +122,8 @@ def best_items(asked: Sequence[Asked], k: int) -> list[Scaled]:
     wide = k if alone else max(k, NEIGHBORHOOD)
     lists = [found for at, one in enumerate(asked) for found in _found(one, at, wide, alone, len(asked) > 1)]
     if alone:
-        return _first_of_each([one for each in lists for one in each])[:k]
-    return _together([_outstanding(each) for each in lists])[:k]
+        return _first_of_each([one for each in lists for one in each])
+    return _together([_outstanding(each) for each in lists])
 
 
 def _found(asked: Asked, space: int, k: int, alone: bool, several: bool) -> list[list[Scaled]]:
@@ -116,9 +140,11 @@ def _found(asked: Asked, space: int, k: int, alone: bool, several: bool) -> list
     found: list[list[Scaled]] = [[] for _ in scales]
     for code in codes:
         answers = asked.best(k, asked.of(code))
-        for all_of_one, scale, items in zip(found, scales, answers, strict=True):
+        for query, (all_of_one, scale, items) in enumerate(zip(found, scales, answers, strict=True)):
             mean, deviation = scale.get(code, (0.0, 1.0))
-            all_of_one += [Scaled((score - mean) / deviation, item, part, score, space) for part, score, item in items]
+            all_of_one += [
+                Scaled((score - mean) / deviation, item, part, score, space, query, code) for part, score, item in items
+            ]
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -210,6 +210,12 @@ class LiveView:
             found.append(np.asarray(rows.arrays["vectors"][at], np.float32))
             modalities += [MODALITIES[code] for code in rows.arrays["modality"][at]]
         return np.concatenate(found), modalities
+
+    def held(self, code: int) -> Iterator[tuple[Rows, Ids]]:
+        """The live parts of a modality: what holds some of them, and their rows there, ascending."""
+        for rows, kept in ((self.base, self._kept), (self.extra, None)):
+            its = rows.arrays["modality"] == code
+            yield rows, np.flatnonzero(its if kept is None else its & kept)
 
     def exact(self, metric: Metric) -> Index:
         """Exact search over this state."""

@@ -16,7 +16,8 @@ from sensorium.indexes.files import IndexDamaged
 from sensorium.indexes.rows import among
 from sensorium.library.hits import Hits
 from sensorium.library.query import Term
-from sensorium.library.ranking import Asked, Scale, best_items
+from sensorium.library.ranking import Asked, Scale, Scaled, best_items
+from sensorium.library.relevance import must_be_known, relevance
 from sensorium.library.rows import LiveView
 from sensorium.library.snapshots import live_view, replace_damaged
 from sensorium.library.terms import CannotAsk, query_vectors, said, texts_read
@@ -37,6 +38,7 @@ class Ask:
     metric: Metric = "cosine"
     index: str = "auto"
     long_text: LongText | None = None
+    min_relevance: float | None = None
 
     def __post_init__(self) -> None:
         if self.k < 1:
@@ -45,6 +47,10 @@ class Ask:
             raise BadQuery(f"the metric {self.metric!r} is unknown: choose one of {', '.join(METRICS)}")
         if self.long_text not in (None, *LONG_TEXTS):
             raise BadQuery(f"long_text is {self.long_text!r}: choose one of {', '.join(LONG_TEXTS)}, or leave it out")
+        if self.min_relevance is not None and not 0 <= self.min_relevance <= 1:
+            raise BadQuery(f"min_relevance is {self.min_relevance:g}: it is a probability, from 0 to 1, such as 0.5")
+        if self.min_relevance is not None and self.metric != "cosine":
+            raise BadQuery(f"what {self.metric} means is not known: leave out min_relevance, or take the metric cosine")
 
     @property
     def beyond(self) -> str | None:
@@ -117,7 +123,8 @@ def _neighbors(session: Session, view: LiveView, queries: NDArray[np.float32], a
 def _search(session: Session, views: Sequence[LiveView], terms: Sequence[Term], ask: Ask, *, previews: bool) -> Hits:
     began = perf_counter()
     plan = _plan(session, views, terms, ask)
-    hits = [_hit(plan.asked[one.space].view, one.part, one.score) for one in best_items(plan.asked, ask.k)]
+    chosen, likeliest = _chosen(session, plan.asked, ask)
+    hits = [_hit(plan.asked[one.space].view, one, likely) for one, likely in chosen]
     seconds = perf_counter() - began - plan.seconds
     load = session.store.previews
     if previews and hits:
@@ -126,8 +133,25 @@ def _search(session: Session, views: Sequence[LiveView], terms: Sequence[Term], 
     notes = [*session.take_notes(), *said(plan.read, terms, ask.beyond)]
     return Hits(
         hits, seconds=seconds, encode_seconds=plan.seconds, index_name=plan.index_name, terms=plan.read, notes=notes,
-        previews=load,
+        previews=load, likeliest=likeliest,
     )  # fmt: skip
+
+
+def _chosen(
+    session: Session, asked: Sequence[Asked], ask: Ask
+) -> tuple[list[tuple[Scaled, float | None]], float | None]:
+    """What is answered, each with its relevance, and the highest relevance of all that was found."""
+    found = best_items(asked, ask.k)
+    if ask.metric != "cosine":
+        return [(one, None) for one in found[: ask.k]], None
+    if ask.min_relevance is None:
+        found = found[: ask.k]
+    else:
+        must_be_known(asked, [session.store.settings.spaces[one.view.space].model for one in asked])
+    known = [(one, relevance(asked[one.space], one)) for one in found]
+    likeliest = max((likely for _, likely in known if likely is not None), default=None)
+    least = ask.min_relevance or 0.0
+    return [(one, likely) for one, likely in known if likely is None or likely >= least][: ask.k], likeliest
 
 
 def _plan(session: Session, views: Sequence[LiveView], terms: Sequence[Term], ask: Ask) -> Plan:
@@ -151,7 +175,8 @@ def _plan(session: Session, views: Sequence[LiveView], terms: Sequence[Term], as
             encoding += perf_counter() - began
         index, name = pick_index(session, view, ask)
         scales = [_scale(session, view.space, one) if ask.metric == "cosine" else {} for one in modalities]
-        asked.append(Asked(view, index, vectors, scales, mask))
+        meanings = session.meanings_of(view.space)
+        asked.append(Asked(view, index, vectors, scales, mask, modalities, meanings))
     if refusals and not asked:
         raise refusals[0]
     if len(asked) > 1 and ask.metric != "cosine":
@@ -199,12 +224,12 @@ def _scale(session: Session, space: str, query: Modality | None) -> Scale:
     return {code: (entry.mean, entry.std) for code, entry in pairs if entry is not None and entry.std > 0}
 
 
-def _hit(view: LiveView, part: int, score: float) -> Hit:
-    rows, row = view.row_of(part)
+def _hit(view: LiveView, one: Scaled, likely: float | None) -> Hit:
+    rows, row = view.row_of(one.part)
     item, catalog = int(rows.arrays["items"][row]), view.catalog
     at = int(catalog.find(np.array([item]))[0])
     return Hit(
-        item=item, part=part, path=catalog.path(at), kind=catalog.kind(at),
-        modality=MODALITIES[int(rows.arrays["modality"][row])], place=rows.place(row), score=float(score),
-        title=catalog.title(at), text=rows.text(row), space=view.space,
+        item=item, part=one.part, path=catalog.path(at), kind=catalog.kind(at),
+        modality=MODALITIES[int(rows.arrays["modality"][row])], place=rows.place(row), score=float(one.score),
+        title=catalog.title(at), text=rows.text(row), space=view.space, relevance=likely,
     )  # fmt: skip

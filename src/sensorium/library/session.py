@@ -14,7 +14,7 @@ from sensorium.store.tables import Store
 
 if TYPE_CHECKING:
     from sensorium.core.types import Precision
-    from sensorium.encoders.bundle import Bundle
+    from sensorium.encoders.bundle import Bundle, Relevance
     from sensorium.encoders.onnx import OnnxEncoder
     from sensorium.library.rows import LiveView
 
@@ -37,6 +37,7 @@ class Session:
     notes: list[str] = field(default_factory=list)
     _encoders: dict[str, OnnxEncoder] = field(default_factory=dict)
     _bundles: dict[str, Bundle] = field(default_factory=dict)
+    _meanings: dict[str, Mapping[str, Relevance]] = field(default_factory=dict)
 
     @property
     def spaces(self) -> tuple[str, ...]:
@@ -61,6 +62,23 @@ class Session:
             bundle = self._kept(space, self.store.settings.spaces[space].model)
             self._encoders[space] = OnnxEncoder(bundle, precision=self.precision_in(bundle, space))
         return self._encoders[space]
+
+    def meanings_of(self, space: str) -> Mapping[str, Relevance]:
+        """What the scores of a space mean, by "query-answer" modalities; empty when no bundle says it.
+
+        It is no part of a space, so that it may have been learnt since the library kept its copy of the bundle: then
+        the installed model says it.
+        """
+        if space not in self._meanings:
+            found = self.encoder_of(space).bundle.relevance
+            try:
+                installed = None if found else self._bundle(self.store.settings.spaces[space].model)
+            except (ModelUnknown, BundleDamaged):  # the library's own copy is all there is: it does not say
+                installed = None
+            if installed is not None and space in installed.spaces:
+                found = installed.relevance
+            self._meanings[space] = found
+        return self._meanings[space]
 
     def precision_in(self, bundle: Bundle, space: str) -> str:
         """What a bundle's towers run at to make vectors of a space: as asked for, where any does."""
@@ -93,7 +111,7 @@ class Session:
 
     def forget(self) -> None:
         """Let go of encoders and of index files; they are opened again when they are needed."""
-        self._encoders, self._bundles, self.views = {}, {}, {}
+        self._encoders, self._bundles, self._meanings, self.views = {}, {}, {}, {}
 
     def let_go(self) -> None:
         """Let go of what is open of spaces that are no longer in service."""

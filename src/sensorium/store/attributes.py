@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+GIVEN = "given attributes"  # names the attributes of an item that were given to it, not read from it
+Value = str | int | float | bool
 _AT_ONCE = 5000  # texts that are read as one: half the time of one by one
 
 
@@ -31,7 +33,36 @@ def columns_of(texts: pa.ChunkedArray, names: Sequence[str]) -> dict[str, pa.Arr
 
 def frequent(texts: pa.ChunkedArray) -> Counter[str]:
     """How many of the `texts` have each name."""
-    return Counter(name for attributes in read(texts) for name in attributes)
+    return Counter(name for attributes in read(texts) for name in attributes if name != GIVEN)
+
+
+def given(text: str | None) -> dict[str, Any]:
+    """Of an item's attributes as JSON those that were given to it, and the list of their names, as a part of these."""
+    attributes = _object(text or "{}")
+    names = attributes.get(GIVEN) if isinstance(attributes, dict) else None
+    if not isinstance(names, list):
+        return {}
+    return {GIVEN: names, **{name: attributes[name] for name in names if name in attributes}}
+
+
+def give(text: str | None, values: Mapping[str, Value | None]) -> str:
+    """An item's attributes as JSON with `values` given to it; None takes away what was given before.
+
+    Raises KeyError for a name that the item has of itself.
+    """
+    attributes = _object(text or "{}")
+    attributes = attributes if isinstance(attributes, dict) else {}
+    names = given(text).get(GIVEN, [])
+    for name, value in values.items():
+        if name in attributes and name not in names:
+            raise KeyError(name)
+        attributes.pop(name, None)
+        names = [one for one in names if one != name]
+        if value is not None:
+            attributes[name] = value
+            names.append(name)
+    attributes.pop(GIVEN, None)
+    return json.dumps({**attributes, **({GIVEN: names} if names else {})}, ensure_ascii=False)
 
 
 def read(texts: pa.ChunkedArray) -> Iterator[dict[str, Any]]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from sensorium.core.errors import LibraryLocked, SpaceMismatch
 from sensorium.store.library_json import NAME, change_settings, read_settings
@@ -149,11 +150,19 @@ class Writer:
         return count
 
     def update_items(self, rows: pa.Table) -> None:
-        """Changes columns of items (`state`, `path`, `mtime`): `rows` has `id` and those; unknown ids are ignored."""
-        changes = {row.pop("id"): row for row in rows.to_pylist()}
-        for some in listed(np.array(list(changes), np.int64)):
-            old = self._items.rows_where(f"id IN ({some})").to_pylist()
-            self._items.upsert(rows_table(ITEMS, [{**row, **changes[row["id"]]} for row in old]))
+        """Changes columns of items (`state`, `path`, `attributes`): `rows` has `id` and those; unknown ids are ignored.
+
+        In one version: all of them change, or none.
+        """
+        ids = column(rows, "id")
+        old = [self._items.rows_where(f"id IN ({some})") for some in listed(ids)]
+        if old:
+            whole = pa.concat_tables(old)
+            new = rows.take(pc.index_in(whole["id"], value_set=rows["id"].combine_chunks()))
+            for name in new.column_names:
+                field = ITEMS.field(name)
+                whole = whole.set_column(whole.schema.get_field_index(name), field, new[name].cast(field.type))
+            self._items.upsert(whole)
         self._tidy_when_due()
 
     def record_skipped(self, rows: Iterable[Mapping[str, Any]]) -> None:

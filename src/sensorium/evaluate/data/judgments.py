@@ -1,0 +1,97 @@
+"""Folders as BEIR has them: a corpus, queries, and which documents answer which query (qrels)."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from sensorium.core.errors import BadData
+from sensorium.evaluate.data.draft import Draft
+from sensorium.evaluate.data.request import Request, same_split
+from sensorium.evaluate.data.tables import json_lines, text_lines
+from sensorium.evaluate.dataset import Dataset, Judgment, Sample
+
+CORPUS, QUERIES, QRELS = "corpus.jsonl", "queries.jsonl", "qrels"
+_USUAL = ("test", "dev", "train")
+
+
+def from_beir(request: Request) -> Dataset:
+    """A folder with `corpus.jsonl`, `queries.jsonl` and `qrels/*.tsv`; the test split unless said. Raises BadData."""
+    folder = request.path if request.path.is_dir() else request.path.parent
+    path = _qrels(folder, request.split)
+    draft = Draft(folder.name, str(folder))
+    documents = _texts(draft, folder / CORPUS, "documents")
+    queries = _texts(draft, folder / QUERIES, "queries")
+    judgments = _judged(draft, path, documents, queries)
+    asked = {judgment.query for judgment in judgments}
+    same = {text: key for key, text in documents.items()}
+    for key, text in queries.items():
+        if f"query {key}" not in asked:
+            continue
+        # a query that is itself in the corpus (ArguAna, Quora) is of that document's group: no answer to itself
+        group = f"document {same[text]}" if text in same else f"query {key}"
+        draft.samples.append(Sample(f"query {key}", "text", text, group, split="query"))
+    itself = sum(sample.group != sample.key for sample in draft.samples)
+    draft.samples += [
+        Sample(f"document {key}", "text", text, f"document {key}") for key, text in documents.items()
+    ]  # fmt: skip
+    if itself:
+        draft.notes.append(f"queries that are word for word a document of the corpus: {itself:,}; it is of their group")
+    if unjudged := len(queries) - len(asked):
+        draft.notes.append(f"left out because queries have no right answer in {path.name}: {unjudged:,}")
+    draft.notes.append(f"right answers from {QRELS}/{path.name}")
+    return draft.finish("judgments", judgments=judgments)
+
+
+def _qrels(folder: Path, split: str | None) -> Path:
+    found = {path.stem: path for path in sorted((folder / QRELS).glob("*.tsv"))}
+    if not found:
+        raise BadData(f"{folder}: has no {QRELS}/*.tsv, which say what answers a query")
+    if split is not None:
+        for name, path in found.items():
+            if same_split(name, split):
+                return path
+        raise BadData(f"{folder}: has no split {split!r}: there are {', '.join(found)}")
+    return next((found[name] for name in _USUAL if name in found), next(iter(found.values())))
+
+
+def _texts(draft: Draft, path: Path, what: str) -> dict[str, str]:
+    """The texts of a corpus or of queries by id; a document's title goes before its text."""
+    found: dict[str, str] = {}
+    for number, row in enumerate(json_lines(path), 1):
+        if "_id" not in row:
+            raise BadData(f"{path}: line {number} has no `_id`")
+        key = str(row["_id"])
+        text = " ".join(f"{row.get('title') or ''} {row.get('text') or ''}".split())
+        if key in found:
+            draft.leave_out(f"{what} have an id that came before", key)
+        elif not text:
+            draft.leave_out(f"{what} are empty", key)
+        else:
+            found[key] = text
+    return found
+
+
+def _judged(draft: Draft, path: Path, documents: dict[str, str], queries: dict[str, str]) -> list[Judgment]:
+    lines, notes = text_lines(path)
+    draft.notes += notes
+    rows = [row for row in csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE) if any(row)]
+    found: dict[tuple[str, str], float] = {}
+    for number, row in enumerate(rows, 1):
+        try:
+            query, document, score = row[0].strip(), row[-2].strip(), float(row[-1])  # TREC's has a column between
+        except (ValueError, IndexError) as error:
+            if number == 1:  # the names of the columns
+                continue
+            raise BadData(f"{path}: line {number} is not a query, a document and a grade") from error
+        if query not in queries:
+            draft.leave_out("right answers are of a query that is not there", query)
+        elif document not in documents:
+            draft.leave_out("right answers are not in the corpus", document)
+        elif score <= 0:
+            draft.leave_out("judgments have a grade of 0 or less, and are no right answers", f"{query} {document}")
+        else:
+            if (query, document) in found:
+                draft.leave_out("right answers come more than once (the best grade counts)", f"{query} {document}")
+            found[query, document] = max(score, found.get((query, document), 0.0))
+    return [Judgment(f"query {query}", f"document {key}", grade) for (query, key), grade in found.items()]

@@ -1,0 +1,84 @@
+"""Files of a data set: what they are by their names, and where they lie."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from sensorium.core.errors import Unreadable
+from sensorium.core.types import Modality
+
+_PICTURES = "jpg jpeg jpe jfif png webp gif bmp tif tiff ppm pgm pnm heic heif avif jp2 tga ico qoi"
+_SOUNDS = "wav mp3 flac ogg oga opus m4a aac aif aiff aifc wma amr au mka weba ape wv caf"
+_TEXTS = "txt md rst html htm xml xhtml pdf epub docx odt rtf tex"
+SUFFIXES: dict[str, Modality] = {
+    **{f".{name}": "image" for name in _PICTURES.split()},
+    **{f".{name}": "audio" for name in _SOUNDS.split()},
+    **{f".{name}": "text" for name in _TEXTS.split()},
+}
+_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_PART = re.compile(r"fold\d+|(train|dev|val|validation|test|evaluation|development)(20\d\d)?")
+_READ_AS: dict[str, Modality] = {"image": "image", "audio": "audio", "text": "text"}
+
+
+def is_address(name: str) -> bool:
+    """Whether it is a file on the web."""
+    return _ADDRESS.match(name) is not None
+
+
+def named(name: str) -> Modality | None:
+    """What a file is by the end of its name; None when that says nothing."""
+    return SUFFIXES.get(Path(name).suffix.lower())
+
+
+def modality_of(path: Path) -> Modality | None:
+    """What a file is by its name, else by its content; None when it is neither a text, a picture nor a sound."""
+    from sensorium.readers.registry import Source, find
+
+    if (known := named(path.name)) is not None:
+        return known
+    try:
+        reader = find(Source.from_path(path))
+    except Unreadable:
+        return None
+    return None if reader is None else _READ_AS.get(reader.kind)
+
+
+class Folders:
+    """Folders that names of files may begin in; the one that the last file was in is tried first."""
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self._folders = [folder for folder in dict.fromkeys(folders) if folder.is_dir()]
+
+    def find(self, name: str) -> Path | None:
+        """Where a file of that name lies, None when it lies nowhere."""
+        name = name.strip().replace("\\", "/")
+        if not name or "\0" in name:
+            return None
+        for at, folder in enumerate(self._folders):
+            path = folder / name
+            try:
+                there = path.is_file()
+            except OSError:  # a name that is too long to be one
+                return None
+            if there:
+                if at:
+                    self._folders.insert(0, self._folders.pop(at))
+                return path
+        return None
+
+
+def beside(path: Path, *names: str) -> Folders:
+    """The folder of a file, those of these names in it and in the one above, what is a part of these, and that above.
+
+    A part is a fold (`fold1`), a folder of the same name as the one that it is in, or one that is called like a split.
+    """
+    here = path if path.is_dir() else path.parent
+    named = [folder / name for folder in (here, here.parent) for name in names if (folder / name).is_dir()]
+    parts = [part for folder in named for part in sorted(folder.iterdir()) if _is_part(part)]
+    return Folders([here, *named, *parts, here.parent])
+
+
+def _is_part(folder: Path) -> bool:
+    return folder.name == folder.parent.name or _PART.fullmatch(folder.name) is not None

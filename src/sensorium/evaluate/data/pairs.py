@@ -1,0 +1,160 @@
+"""Tables of files with texts (pairs) or with classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sensorium.core.errors import BadData
+from sensorium.core.types import Modality
+from sensorium.evaluate.data.classes import class_texts, pretty
+from sensorium.evaluate.data.columns import Columns, said
+from sensorium.evaluate.data.draft import Draft
+from sensorium.evaluate.data.media import Folders, beside, is_address, modality_of
+from sensorium.evaluate.data.request import Request
+from sensorium.evaluate.data.tables import Row, Table, read_table
+from sensorium.evaluate.dataset import Dataset
+
+FOLDERS = (
+    "images", "Images", "image", "img", "imgs", "pictures", "photos", "audio", "audios", "sounds", "clips", "wav",
+    "data", "Flicker8k_Dataset", "Flickr8k_Dataset", "flickr30k_images", "flickr30k-images",
+)  # fmt: skip
+SPLITS = "splits.csv"
+_LONELY = "files have no text"
+
+
+def from_table(request: Request, name: str | None = None) -> Dataset:
+    """A table of pairs, when it has texts, else of classes. Raises BadData."""
+    table = read_table(request.path)
+    columns = Columns.of(table, request)
+    _check_paths(request, columns, table)
+    reading = _Reading(request, columns, Draft(name or request.name, str(request.path), request.split))
+    reading.draft.notes += table.notes
+    if columns.pairs:
+        return reading.pairs(table)
+    if columns.classes:
+        return reading.classes(table)
+    there, ask = ", ".join(table.columns) or "none", f"{request.path.name}?image=COLUMN&text=COLUMN"
+    raise BadData(f"{request.path}: which columns are files, and which texts or classes? It has {there}: say {ask}")
+
+
+def is_usable(path: Path) -> bool:
+    """Whether the columns of a table, by their names, are files with texts or classes."""
+    try:
+        columns = Columns.of(read_table(path), Request(path))
+    except BadData:  # of another kind, which is what was asked
+        return False
+    return columns.pairs or columns.classes
+
+
+def files_beside(request: Request) -> Folders:
+    """Where files that a table names may lie: as said, else beside it."""
+    folder = request.one("files")
+    if folder is None:
+        return beside(request.path, *FOLDERS)
+    place = request.path.parent / Path(folder).expanduser()
+    if not place.is_dir():
+        raise BadData(f"{request.path}: the folder {place} that its files should be in does not exist")
+    return Folders([place])
+
+
+class _Reading:
+    """Goes through the rows of a table; `missing` are the files that were looked for in vain."""
+
+    def __init__(self, request: Request, columns: Columns, draft: Draft) -> None:
+        self.columns, self.draft = columns, draft
+        self.folders = files_beside(request)
+        self.request = request
+        self.splits = _splits_beside(request, columns)
+        self.missing: set[str] = set()
+
+    def pairs(self, table: Table) -> Dataset:
+        """What stands in one row belongs together, and so do rows with the same file."""
+        for number, row in enumerate(table.rows, 1):
+            files = [(name, mod) for col, mod in self.columns.files.items() if (name := said(row.get(col)))]
+            group = files[0][0] if files else f"row {number}"
+            if self.columns.files and not files:
+                self.draft.leave_out("rows name no file", f"row {number}")
+                continue
+            split, label = self._split(row, group), pretty(self._label(row))
+            if not self.draft.wants(split):
+                continue
+            taken = [self._file(name, modality, group, label, split) for name, modality in files]
+            if files and not all(taken):
+                continue
+            for text in self.columns.texts_of(row):
+                self.draft.text(text, group, label=label, split=split)
+        self._check_found()
+        self.draft.without_lonely(_LONELY if self.columns.files else "texts have no other beside them")
+        return self.draft.finish("pairs")
+
+    def classes(self, table: Table) -> Dataset:
+        """Files of one class are right answers for each other, and the class said as a text for all of them."""
+        (column, modality), *_ = self.columns.files.items()
+        recordings = set()
+        for number, row in enumerate(table.rows, 1):
+            name, label = said(row.get(column)), pretty(self._label(row))
+            split = self._split(row, name)
+            if not self.draft.wants(split):
+                continue
+            if not name or not label:
+                self.draft.leave_out("rows lack a file or a class", f"row {number}")
+            elif self._file(name, modality, label, label, split) and self.columns.recording:
+                recordings.add(said(row.get(self.columns.recording)))
+        self._check_found()
+        files = len(self.draft.samples)
+        if 1 < len(recordings) < files:
+            self.draft.notes.append(
+                f"{files:,} files come from {len(recordings):,} recordings: files of one recording are right answers "
+                "for each other too"
+            )
+        return self.draft.finish("classes", templates=class_texts(self.draft, self.request))
+
+    def _file(self, name: str, modality: Modality | None, group: str, label: str, split: str) -> bool:
+        if self.draft.has(name):
+            return self.draft.file(name, Path(name), "image", group)
+        if name in self.missing:
+            return False
+        path = None if is_address(name) else self.folders.find(name)
+        found = modality if path is None or modality is not None else modality_of(path)
+        if path is not None and found is not None:
+            return self.draft.file(name, path, found, group, label=label, split=split)
+        self.missing.add(name)
+        why = "files are neither texts, pictures nor sounds" if path is not None else "files are missing"
+        self.draft.leave_out("files are addresses on the web, fetch them first" if is_address(name) else why, name)
+        return False
+
+    def _check_found(self) -> None:
+        if self.missing and not self.draft.samples:
+            raise BadData(
+                f"{self.request.path}: none of the {len(self.missing):,} files that it names was found (the first: "
+                f"{min(self.missing)}): say where they lie, as in {self.request.path.name}?files=FOLDER"
+            )
+
+    def _label(self, row: Row) -> str:
+        return said(row.get(self.columns.label)) if self.columns.label else ""
+
+    def _split(self, row: Row, name: str) -> str:
+        return self.columns.split_of(row) or self.splits.get(name, "")
+
+
+def _check_paths(request: Request, columns: Columns, table: Table) -> None:
+    """Raises BadData when there are files themselves in a column, where their paths should be."""
+    for column in columns.files:
+        if any(isinstance(row.get(column), (bytes, dict)) for row in table.rows[:1]):
+            raise BadData(
+                f"{request.path}: the column {column!r} holds files themselves, not their paths: write them out, or "
+                "put the table into a library with Library.add_rows and evaluate that"
+            )
+
+
+def _splits_beside(request: Request, columns: Columns) -> dict[str, str]:
+    """The splits of files by name, of a table beside that says them."""
+    place = request.path.parent / SPLITS
+    if columns.split or place == request.path or not place.is_file():
+        return {}
+    table = read_table(place)
+    told = Columns.of(table, Request(place))
+    if not told.split or not told.files:
+        raise BadData(f"{place}: a table of splits has a column of files and a column `split`: {table.columns}")
+    column = next(iter(told.files))
+    return {said(row.get(column)): told.split_of(row) for row in table.rows}
