@@ -4,7 +4,7 @@
 whose peak memory counts the run (1.2 GB of ids and scores). Three runs: `plain`, with one to five right answers a query
 among a million; `repeated`, the same with an answer that comes twice in every row; `classes`, with 100 right answers a
 query. And of 200 populations with a known mean (Bernoulli, skewed, clustered), 50 samples each: the share of 95 %
-intervals that hold it. Writes benchmarks/metrics.json.
+intervals that hold it. Writes benchmarks/metrics.json, and the last section of docs/metrics.md.
 """
 
 from __future__ import annotations
@@ -19,19 +19,32 @@ from typing import Any
 
 import numpy as np
 
-from process import run, write
+from process import ROOT, run, write
 from sensorium.core.types import Run
 from sensorium.metrics.intervals import bootstrap
 from sensorium.metrics.names import measure
 from sensorium.metrics.truth import Truth, judge
 
 QUERIES, DEPTH, GALLERY = 100_000, 1_000, 1_000_003
+PAGE, HEADING = ROOT / "docs/metrics.md", "## How fast"
 KINDS = ("plain", "repeated", "classes")
 NAMES = (
     *(f"{name}@{k}" for name in ("R", "recall", "P", "mAP", "nDCG") for k in (1, 5, 10, 100, 1000)),
     "MRR", "MRR@10", "mAP", "median_rank",
 )  # fmt: skip
 POPULATIONS, SAMPLES = 200, 50
+ROWS = (  # of the page: what, key
+    ("100,000 queries × 1,000 answers, one to five right answers each, judged and scored: seconds", "plain.seconds"),
+    ("the same, judging alone", "plain.judge_seconds"),
+    ("peak memory of that process, the run included, in MB", "plain.peak_mb"),
+    ("with a duplicate in every row: seconds", "repeated.seconds"),
+    ("with 100 right answers a query: seconds", "classes.seconds"),
+    ("peak memory of that process in MB", "classes.peak_mb"),
+    ("95 % intervals that hold the mean of their population: Bernoulli, p from 0.02 to 0.98", "coverage.bernoulli"),
+    ("the same, skewed: log-normal values, reciprocal ranks", "coverage.skewed"),
+    ("the same, hits of captions that succeed or fail together", "coverage.clustered"),
+    ("the same, all 200 populations", "coverage.all"),
+)
 Population = tuple[float, Callable[[np.random.Generator], tuple[Any, Any]]]
 
 
@@ -109,6 +122,19 @@ def coverage(samples: int) -> dict[str, Any]:
     return {"populations": POPULATIONS, "samples": samples, **shares, "all": round(float(np.mean(total)), 4)}
 
 
+def section(results: dict[str, Any]) -> str:
+    """The figures as the page shows them."""
+    lines = [
+        f"`python benchmarks/metrics.py` on two processor cores, {len(NAMES)} figures a run: `benchmarks/metrics.json`.",
+        "", "| what | figure | key |", "|---|---|---|",
+    ]  # fmt: skip
+    for what, key in ROWS:
+        group, name = key.split(".")
+        value = results[group][name]
+        lines.append(f"| {what} | {f'{value * 100:.2f} %' if group == 'coverage' else f'{value:,}'} | `{key}` |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -127,6 +153,8 @@ def main() -> None:
     results["coverage"] = coverage(said.samples)
     print(results["coverage"])
     write("metrics", results)
+    before = PAGE.read_text("utf-8").split(HEADING)[0]
+    PAGE.write_text(f"{before}{HEADING}\n\n{section(results)}\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 The built-in model on the 1,000 test photographs of flickr8k with their captions and the 188 test sounds of ESC-50, made
 worse in all the ways and strengths of `sensorium.evaluate.degrade`; hints with weights chosen on the 1,000 dev
-photographs. Three to five minutes on two cores. Writes benchmarks/robustness.json, and from that the tables of
-docs/robustness.md and its drawings (which `--draw` does alone). `--limit` takes fewer files, to try it.
+photographs. Minutes on two cores: the JSON says how many, and may say more where other work ran beside. Writes
+benchmarks/robustness.json, and from that the tables of docs/robustness.md and its drawings (which `--draw` does alone).
+`--limit` takes fewer files, to try it.
 """
 
 from __future__ import annotations

@@ -129,7 +129,8 @@ def drawings(figures: dict[str, Any]) -> dict[str, str]:
             _, first = own[0]
             luck = max(p[measure]["chance"] for at in of.values() for p in at)
             found[name] = robustness(
-                lines, title=TITLES[name], about=f"{first['queries']:,} {of_what}; bands: 95 % intervals; chance: the highest of the three", chance=luck,
+                lines, title=TITLES[name], chance=luck,
+                about=f"{first['queries']:,} {of_what}; bands: 95 % intervals; chance: the highest of the three",
                 x_label=first["unit"], ticks=["as it is", *(f"{p['strength']:g}" for p in first["points"])],
                 y_label=within,
             )  # fmt: skip

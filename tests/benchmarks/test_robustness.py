@@ -29,21 +29,69 @@ def test_the_tables_are_those_of_the_json(figures):
 
 
 def test_no_share_stands_in_the_prose(figures):
-    prose = BLOCK.sub("", PAGE.read_text("utf-8"))
+    prose = re.sub(r"```.*?```", "", BLOCK.sub("", PAGE.read_text("utf-8")), flags=re.S)
     assert re.findall(r"\d[\d.,]* ?%", prose) == ["95 %"]  # the intervals'
     assert not re.search(r"TODO|XXX", prose)
 
 
-def test_what_the_prose_says_in_words_holds(figures):
-    """Sentences of the page, as comparisons."""
-    by = {
-        (part, c["degradation"], c["direction"], c["right"]): c
-        for part in ("pictures", "library", "sounds")
-        for c in figures[part]["curves"]
-    }
-    assert by
-    for curve in by.values():
-        assert curve["undegraded"].keys() == curve["points"][0]["figures"].keys()
+@pytest.fixture(scope="module")
+def at(figures):
+    """(part, degradation, strength or None, direction, right) -> figures and losses by measure."""
+    found = {}
+    for part in ("pictures", "library", "sounds"):
+        for c in figures[part]["curves"]:
+            found[part, c["degradation"], None, c["direction"], c["right"]] = {"figures": c["undegraded"]}
+            for point in c["points"]:
+                found[part, c["degradation"], point["strength"], c["direction"], c["right"]] = point
+    return found
+
+
+SEEN = (("pictures", "i2i", "original"), ("pictures", "i2t", "group"), ("library", "t2i", "group"))
+HEARD = (("sounds", "a2a", "original"), ("sounds", "a2t", "group"), ("sounds", "a2a", "group"))
+
+
+def kept(at, part, degradation, strength, direction, right, measure):
+    """The share that is left of what was found without damage."""
+    values = (at[part, degradation, s, direction, right]["figures"][measure]["value"] for s in (strength, None))
+    return next(values) / next(values)
+
+
+def test_what_the_page_says_of_pictures_holds(at):
+    for part, direction, right in SEEN:
+        assert kept(at, part, "blur", 0.02, direction, right, "R@10") < 1 / 3
+        for degradation, strength in (("jpeg", 20), ("low_light", 1), ("crop", 0.75)):
+            unharmed = at[part, degradation, strength, direction, right]["lost"]["R@10"]["p"] > 0.05
+            assert unharmed or part == "library"
+            assert kept(at, part, degradation, strength, direction, right, "R@10") > 0.95
+    worse = [key for key in at if key[0] == "library" and key[3] == "t2i" and key[2] is not None]
+    assert len(worse) == 25
+    for _, degradation, strength, *_ in worse:
+        library = at["library", degradation, strength, "t2i", "group"]["figures"]["R@10"]["value"]
+        query = at["pictures", degradation, strength, "i2t", "group"]["figures"]["R@10"]["value"]
+        assert abs(library - query) < 0.06
+
+
+def test_what_the_page_says_of_sounds_holds(at):
+    for part, direction, right in HEARD:
+        assert kept(at, part, "telephone", 3400, direction, right, "R@1") < 1 / 3
+        assert at[part, "white_noise", 20, direction, right]["lost"]["R@1"]["p"] > 0.05
+        assert kept(at, part, "white_noise", 0, direction, right, "R@1") < 0.7
+
+
+def test_what_the_page_says_of_hints_holds(figures):
+    said = figures["hints"]["hinted"]
+    weights = {}
+    for one in said[1:]:
+        weights.setdefault(one["degradation"], []).append(one["weight"])
+        both_better = all(
+            one[f"over_{alone}"]["R@10"]["difference"] > 0 and one[f"over_{alone}"]["R@10"]["p"] < 0.05
+            for alone in ("file", "text")
+        )
+        assert both_better or one["file"]["R@10"]["value"] <= 0.1
+    assert all(each == sorted(each) and each[0] < each[-1] for each in weights.values())
+    assert said[0]["weight"] == 0 and said[0]["common"]["R@10"]["value"] == 1.0
+    worst = min(said[1:], key=lambda one: one["file"]["R@10"]["value"])
+    assert worst["common_over_text"]["R@10"]["high"] < 0
 
 
 def test_every_drawing_is_there_and_shown(figures):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sensorium.cli.evaluate import index_words
+from sensorium.cli.evaluate import index_words, numbers
 from sensorium.cli.evaluation import table
 from sensorium.evaluate import read
 from sensorium.evaluate import report as report_file
@@ -176,6 +176,18 @@ def test_data_that_is_not_there_is_one_line(sensorium_run, evaluated, tmp_path):
     assert ran.code == 1 and ran.err.count("\n") == 1 and "empty" in ran.err
     ran = sensorium_run("--library", tmp_path / "no.library", "evaluate")
     assert ran.code == 1 and ran.err.count("\n") == 1 and "there is no library at" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("1,5,10,...,1000", [1, 5, 10, 20, 50, 100, 200, 500, 1000]),
+        ("1,...,30", [1, 2, 5, 10, 20, 30]),
+        ("10,1", [1, 10]),
+    ],
+)
+def test_dots_among_the_numbers_stand_for_those_between(said, meant):
+    assert numbers(said) == meant
 
 
 def test_an_index_keeps_its_numbers():

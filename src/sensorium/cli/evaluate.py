@@ -57,6 +57,9 @@ Format = Annotated[
 Most = Annotated[int | None, _number("--limit", "Only so many samples, drawn by --seed.", _WHAT, 1)]
 Metrics = Annotated[str, _words("--metric", help="cosine, dot, l2.", panel=_HOW)]
 Indexes = Annotated[str, _words("--index", help="exact, ivf, ivf:LISTS,PROBES.", panel=_HOW)]
+STEPS = [
+    digit * 10**zeros for zeros in range(10) for digit in (1, 2, 5)
+]  # what dots among the numbers of --k stand for
 Ks = Annotated[str, _words("--k", "-k", help="Among how many answers a right one counts.", panel=_HOW)]
 Directions = Annotated[
     str, _words("--directions", help="Who asks whom, as in t2i,i2t,a2all: t(ext) i(mage) a(udio).", panel=_HOW)
@@ -202,8 +205,17 @@ def index_words(said: str) -> list[str]:
 
 
 def numbers(said: str) -> list[int]:
-    """`1,5,10` as numbers; wrong use (exit code 2) for anything else."""
-    found = words(said)
-    if not found or not all(word.isdecimal() and 0 < int(word) < 1 << 31 for word in found):
-        raise typer.BadParameter(f"--k is {said!r}: give whole numbers from 1, as in 1,5,10")
-    return sorted({int(word) for word in found})
+    """`1,5,10` as numbers; dots stand for 1, 2, 5, 10, ... in between. Wrong use (exit code 2) for anything else."""
+    found: list[int] = []
+    given = words(said)
+    for at, word in enumerate(given):
+        if word.isdecimal() and 0 < int(word) < 1 << 31:
+            found.append(int(word))
+        elif word == "..." and found and at + 1 < len(given) and given[at + 1].isdecimal():
+            found += [step for step in STEPS if found[-1] < step < int(given[at + 1])]
+        else:
+            found = []
+            break
+    if not found:
+        raise typer.BadParameter(f"--k is {said!r}: give whole numbers from 1, as in 1,5,10 or 1,5,10,...,1000")
+    return sorted(set(found))

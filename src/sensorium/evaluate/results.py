@@ -6,7 +6,8 @@
   end: with changes; null: not known), `machine` {"cores", "system"};
 - `data` {"name", "source", "hash", "samples": {modality: n}, "relation", "notes": [..]};
 - `models` {name: {"space", "version", "precision", "dimension", "modalities": [..]}};
-- `plan` {"metrics", "indexes", "ks", "directions", "measures", "captions", "seed", "resamples", "confidence", "depth"};
+- `plan` {"metrics", "indexes", "ks", "directions", "measures", "captions", "seed", "resamples", "confidence", "depth",
+  "timed_k": 10};
 - `runs` [{"model", "metric", "index", "direction", "queries": n, "gallery": n, "depth": k, "search_seconds": a query,
   median of single ones for the first 10, "build_seconds", "figures": {"R@10": {"value", "low", "high", "chance"}, ..},
   "share": {"text": .., "image": ..} of the modalities among the first 10 and "expected" the same of the gallery (both
@@ -18,7 +19,7 @@
 - `spaces` {model: {"gap": {"text-image": ..}}};
 - `matrix` [{"model", "metric", "index", "measure": "R@10", "from": "text", "to": "image", "value", "low", "high",
   "chance"}];
-- `hardest` [{"model", "metric", "index", "direction", "rank": of the first right answer or null, "query": S, "right":
+- `hardest` [{"model", "metric", "index", "direction", "rank": of the first right answer, "query": S, "right":
   [S], "found": [{"score", "right": bool, "sample": S}]}] with S {"key", "modality", "text", "path", "label"}: `text` of
   a text, `path` of a file, else "";
 - `failures` [{"path", "why"}]; `notes` [..].
@@ -34,7 +35,7 @@ import json
 import math
 import os
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -375,8 +376,3 @@ def _plain(value: float | None) -> float | None:
 def _fields(value: Data | Model) -> dict[str, Any]:
     plain = {name: getattr(value, name) for name in value.__slots__}
     return {n: list(v) if isinstance(v, tuple) else dict(v) if isinstance(v, Mapping) else v for n, v in plain.items()}
-
-
-def sequence(said: str) -> Sequence[str]:
-    """`a, b,c` as its words."""
-    return [word.strip() for word in said.split(",") if word.strip()]

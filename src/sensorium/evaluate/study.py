@@ -14,11 +14,13 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from sensorium.core.errors import SensoriumError
 from sensorium.core.types import Skipped
@@ -97,6 +99,7 @@ def study(wanted: Wanted, *, cache: Cache | None = None, say: Say = lambda _: No
     drawn = draw(dataset, wanted.pairs, wanted.seed)
     encoder = encoder_of(wanted.model)
     failures: list[Skipped] = []
+    cached = cache is not None and len(cache) > 0  # else what was reused is a picture that is there twice
 
     def encode(samples: Sequence[Sample]) -> Embedded:
         found = embed(samples, encoder, cache=cache)
@@ -107,7 +110,7 @@ def study(wanted: Wanted, *, cache: Cache | None = None, say: Say = lambda _: No
     rows = sorted(set().union(*(one.needed for one in drawn)))
     samples = [dataset.samples[row] for row in rows]
     found = encode(samples)
-    known = found.rows if not len(found.rows) else _places(rows, found)
+    known = np.array(rows, np.int64)[found.rows]
     everything = [pair_set(one, dataset.samples, known, found.vectors) for one in drawn]
     sets = [one for one in everything if one.name != REST]
     clock.stage("precision over k")
@@ -130,21 +133,27 @@ def study(wanted: Wanted, *, cache: Cache | None = None, say: Say = lambda _: No
         "data": _data(dataset, samples, everything), "model": _model(wanted.model, encoder),
         "precision": study_accuracy.nested(rates), "indexes": indexes, "speed": speed, "batch": batch,
         "captions": captions, "map": None if space is None else dict(space.said),
-        "gap": study_space.gap_of(test), "failures": [one.to_json() for one in failures],
+        "gap": study_space.gap_of(test),
+        "failures": [{"name": Path(one.path).name, "why": one.why} for one in failures],
     }  # fmt: skip
     figures = study_figures.drawn(
         said, study_figures.precision(said), study_figures.search(said), _space(similarities, space, said)
     )
     clock.stage("")
-    said |= {"stages": clock.seconds, "embedded_before": found.reused, "seconds": clock.total}
+    said |= {
+        "figures": sorted(figures),
+        "stages": clock.seconds,
+        "embedded_before": found.reused if cached else 0,
+        "seconds": clock.total,
+    }
     return Studied(said, figures, shown)
 
 
 def write(found: Studied, out: Path) -> list[Path]:
-    """Write OUT/study.json, OUT/NAME.svg and OUT.md; the paths. Figures of an earlier run go. Raises OSError."""
+    """Write OUT/study.json, OUT/NAME.svg and OUT.md; the paths. Figures of the run before go. Raises OSError."""
     out.mkdir(parents=True, exist_ok=True)
-    for old in out.glob("*.svg"):
-        old.unlink()
+    for name in _figures_before(out / "study.json"):
+        (out / f"{name}.svg").unlink(missing_ok=True)
     texts = {
         out / "study.json": json.dumps(found.said, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
         **{out / f"{name}.svg": svg for name, svg in found.figures.items()},
@@ -192,11 +201,13 @@ def main(given: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _places(rows: Sequence[int], found: Embedded) -> Any:
-    """The data set's rows of embedded samples, from their places in `rows`."""
-    import numpy as np
-
-    return np.asarray(rows, np.int64)[found.rows]
+def _figures_before(path: Path) -> list[str]:
+    """The names of the figures that the run before wrote, as its JSON says; none where there is no such JSON."""
+    try:
+        names = json.loads(path.read_text(encoding="utf-8"))["figures"]
+    except (OSError, ValueError, KeyError, TypeError):  # nothing was written before, or not by this
+        return []
+    return [name for name in names if isinstance(name, str) and Path(name).name == name]
 
 
 def _gallery(sets: Sequence[PairSet]) -> tuple[PairSet, int]:
@@ -211,8 +222,6 @@ def _gallery(sets: Sequence[PairSet]) -> tuple[PairSet, int]:
 
 def _data(dataset: Dataset, samples: Sequence[Sample], sets: Sequence[PairSet]) -> dict[str, Any]:
     """What was studied, with a hash of all samples that were used and their content."""
-    from dataclasses import replace
-
     used = provenance.data_of(replace(dataset, samples=tuple(samples)))
     return {
         "name": dataset.name, "hash": used.hash, "notes": list(dataset.notes),

@@ -291,7 +291,8 @@ def _map(study: Study, folder: str) -> Iterator[str]:
         yield f"Not drawn: no data with classes lay beside (`--map` names some). {gap}."
         return
     yield (
-        f"UMAP of {said['about']} ({' and '.join(said['data'])}), the texts naming classes. Where meaning rules, "
+        f"UMAP of {said['about']} ({' and '.join(said['data'])}), training and test files alike, the texts naming "
+        "classes. Where meaning rules, "
         "classes lie together, whatever they are made of; where modalities rule, each is an island."
     )
     for by in said["by"]:
@@ -304,8 +305,7 @@ def _left(study: Study, folder: str) -> Iterator[str]:
     yield "## What is missing"
     missing = [
         "Pretrained against fine-tuned (the study's figures 10 and 11, where the error was halved): comes with "
-        "training on "
-        "  data of one's own."
+        "training on data of one's own."
     ]
     if not study["indexes"]["gpu"]:
         missing.append("Times on a GPU: none was there.")

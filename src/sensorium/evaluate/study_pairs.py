@@ -94,7 +94,10 @@ def pair_set(drawn: Drawn, samples: Sequence[Sample], rows: Ints, vectors: Vecto
     at = {int(row): place for place, row in enumerate(rows)}
     pairs = [(picture, caption) for picture, caption in drawn.rows if picture in at and caption in at]
     if len(pairs) < LEAST:
-        raise BadData(f"only {len(pairs)} pairs of {drawn.name} could be embedded: see the failures above")
+        raise BadData(
+            f"of {len(drawn.rows):,} pairs of {drawn.name or 'the data'} {len(pairs)} could be embedded, and the study "
+            f"needs {LEAST}: `sensorium evaluate` lists the files that cannot be read, and why"
+        )
     pictures = sorted({picture for picture, _ in pairs})
     place = {row: number for number, row in enumerate(pictures)}
     return PairSet(

@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from sensorium.core.machine import available_cores
 from sensorium.evaluate.study_pairs import PairSet
@@ -156,7 +156,7 @@ def _compared(asking: Asking, gallery: PairSet, seed: int) -> dict[str, Any]:
             result[name]["R@10"] = _figure(hits.any(axis=1).astype(np.float64), clusters, seed)
     same = (answers["ivf"][:, :, None] == answers["exact"][:, None, :]) & (answers["ivf"] >= 0)[:, :, None]
     there = np.maximum((answers["exact"] >= 0).sum(axis=1), 1)
-    result["found_by_both"] = _figure(np.asarray(same.any(axis=2).sum(axis=1) / there), clusters, seed)
+    result["found_by_both"] = _figure(same.any(axis=2).sum(axis=1) / there, clusters, seed)
     dimension = asking.gallery.shape[1]
     costs = exact_cost(len(ids), dimension, K), ivf_cost(len(ids), dimension, K)
     result["cost"] = {"exact": costs[0], "ivf": costs[1]}
@@ -195,7 +195,7 @@ def _times(search: Callable[[Vectors], object], queries: Vectors) -> dict[str, f
     }  # fmt: skip
 
 
-def _figure(values: NDArray[Any], clusters: Ints | None, seed: int) -> dict[str, float]:
+def _figure(values: ArrayLike, clusters: Ints | None, seed: int) -> dict[str, float]:
     found = bootstrap(values, clusters, seed=seed)
     return {"value": round(found.value, 5), "low": round(found.low, 5), "high": round(found.high, 5)}
 

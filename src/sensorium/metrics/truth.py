@@ -15,7 +15,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-_CELLS = 1 << 21  # answers that are looked at together
+_CELLS = 1 << 18  # answers that are looked at together: what fits a cache
 _SPAN = 1 << 26  # ids from the least to the greatest, up to which a table by id is used
 _BITS = 62  # of an id and a column in one number
 
