@@ -125,7 +125,7 @@ def coverage(samples: int) -> dict[str, Any]:
 def section(results: dict[str, Any]) -> str:
     """The figures as the page shows them."""
     lines = [
-        f"`python benchmarks/metrics.py` on two processor cores, {len(NAMES)} figures a run: `benchmarks/metrics.json`.",
+        f"`python benchmarks/metrics.py` on two processor cores, {len(NAMES)} figures a run: `metrics.json`.",
         "", "| what | figure | key |", "|---|---|---|",
     ]  # fmt: skip
     for what, key in ROWS:

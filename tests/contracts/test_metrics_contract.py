@@ -33,7 +33,7 @@ def test_the_suite_notices_what_is_wrong():
     with pytest.raises(AssertionError):
         shared = lambda judged, k: ranking.hit(judged, k) / len(judged.query_ids)  # noqa: E731
         broken(of=shared).test_a_query_does_not_depend_on_the_others()
-    with pytest.raises(pytest.fail.Exception):
+    with pytest.raises(AssertionError):
         broken(of=lambda judged, k: np.zeros(40)).test_refuses_a_k_that_the_run_cannot_tell_about()
     with pytest.raises(AssertionError):
         broken(says="two\nlines").test_says_what_it_is()
