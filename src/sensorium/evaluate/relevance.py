@@ -30,14 +30,13 @@ class Asking:
     """Queries (q, d) and what may answer them (g, d).
 
     `right`, bool (q, g), says what is right; `hidden`, bool (q, g), what is never in the gallery of a query, as the
-    query itself; `weights`, float (q,), how often each query is asked beside others, all alike unless said.
+    query itself.
     """
 
     queries: Vectors
     gallery: Vectors
     right: Bools
     hidden: Bools | None = None
-    weights: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -69,10 +68,9 @@ def trials(asking: Asking, sizes: Sequence[int], count: int, seed: int = 0) -> T
     if not len(usable):
         raise BadTruth("no query has both right and wrong answers: nothing can be learnt of what is relevant")
     chance, cosines = np.random.default_rng(seed), _unit(asking.queries) @ _unit(asking.gallery).T
-    often = np.ones(len(usable)) if asking.weights is None else asking.weights[usable]
-    asked = chance.choice(usable, count, p=often / often.sum()).tolist()
     rows = []
-    for number, query in enumerate(asked):
+    for number in range(count):
+        query = int(chance.choice(usable))
         yes, no = np.flatnonzero(rights[query]), np.flatnonzero(wrongs[query])
         size = min(int(chance.choice(np.asarray(sizes))), len(no))
         there = 0
