@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from process import ROOT, write
 from sensorium import Library
 from sensorium.core.types import MODALITIES, Modality
-from sensorium.evaluate.classify import Classifier, Wish
-from sensorium.evaluate.zero_shot import (
+from sensorium.evaluate.classify.items import Classifier, Wish
+from sensorium.evaluate.classify.zero_shot import (
     PRIOR,
     SLOPE,
     TEMPLATES,

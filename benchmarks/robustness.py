@@ -1,7 +1,7 @@
 """How search holds up when files are bad, and what a hint in words does: `python benchmarks/robustness.py`.
 
 The built-in model on the 1,000 test photographs of flickr8k with their captions and the 188 test sounds of ESC-50, made
-worse in all the ways and strengths of `sensorium.evaluate.degrade`; hints with weights chosen on the 1,000 dev
+worse in the ways and strengths of `sensorium.evaluate.robustness.degrade`; hints with weights chosen on the 1,000 dev
 photographs. Minutes on two cores: the JSON says how many, and may say more where other work ran beside. Writes
 benchmarks/robustness.json, and from that the tables of docs/robustness.md and its drawings (which `--draw` does alone).
 `--limit` takes fewer files, to try it.
@@ -27,8 +27,8 @@ from sensorium.encoders.onnx import OnnxEncoder
 from sensorium.evaluate.cache import Cache
 from sensorium.evaluate.data import load
 from sensorium.evaluate.dataset import Dataset
-from sensorium.evaluate.hints import hints
-from sensorium.evaluate.robustness import robustness
+from sensorium.evaluate.robustness.hints import hints
+from sensorium.evaluate.robustness.recall import robustness
 
 DATA = Path(os.environ.get("SENSORIUM_DATA", ROOT / "../shared/data")).resolve()
 JSON = ROOT / "benchmarks/robustness.json"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from process import ROOT
-from sensorium.evaluate.figures import Bar, Curve, bars, robustness, standalone
+from sensorium.evaluate.figures.charts import Bar, Curve, bars, robustness, standalone
 
 PAGE = ROOT / "docs/robustness.md"
 DRAWINGS = ROOT / "docs/robustness"

@@ -168,9 +168,9 @@ def test_a_model_without_a_text_tower_is_said(sensorium_run, home, tmp_path):
 
 
 def test_paths_of_the_library_are_answered_without_reading_a_file(sensorium_run, home, monkeypatch):
-    from sensorium.evaluate import classify_files
+    from sensorium.evaluate.classify import files
 
-    monkeypatch.setattr(classify_files, "files", lambda *given: iter(()))
+    monkeypatch.setattr(files, "files", lambda *given: iter(()))
     whole = lines(sensorium_run("classify", "-l", LABELS, "--json").out)
     part = lines(sensorium_run("classify", home.folder / "pictures", "-l", LABELS, "--json").out)
     assert part == [said for said in whole if "/pictures/" in said["path"]] and len(part) == 4

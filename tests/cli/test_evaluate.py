@@ -12,7 +12,7 @@ from PIL import Image
 from sensorium.cli.evaluate import index_words, numbers
 from sensorium.cli.evaluation import table
 from sensorium.evaluate import read
-from sensorium.evaluate import report as report_file
+from sensorium.evaluate.report import page as report_file
 from sensorium.testing.bundles import tiny_bundle
 
 PAIRS = 12
@@ -52,6 +52,7 @@ def test_a_table_for_the_directions_a_matrix_and_the_hardest_queries(evaluated):
     assert ran.code == 0 and ran.err == ""
     lines = ran.out.splitlines()
     assert lines[0].startswith("pairs: ") and "12 pictures" in lines[0] and "24 texts" in lines[0]
+    assert lines[0].endswith("); figures in %")
     head = next(line for line in lines if "queries" in line).split()
     assert head == ["queries", "of", "R@1", "R@5", "R@10", "MRR", "mAP@10", "nDCG@10", "median_rank", "R@10",
                     "from-to", "by", "chance"]  # fmt: skip

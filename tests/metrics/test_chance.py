@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import permutations
 
@@ -11,6 +12,7 @@ import pytest
 from sensorium.core.errors import BadTruth
 from sensorium.core.types import Run
 from sensorium.metrics import chance, ranking
+from sensorium.metrics.names import measure
 from sensorium.metrics.truth import Truth, judge
 
 SIZE = 6
@@ -54,6 +56,33 @@ def test_with_one_right_answer_it_is_k_over_n_whatever_the_size():
     assert chance.reciprocal_rank(judged, 1000) == pytest.approx((1 / np.arange(1, 1001)).sum() / 100_003)
     smaller = replace(judged, size=100_002)
     assert chance.hit(smaller, 1000) == pytest.approx(1000 / 100_002, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["R@3", "recall@3", "P@3", "MRR", "MRR@2", "mAP@3", "nDCG@3", "first_rank"])
+def test_queries_with_galleries_of_different_sizes_have_what_each_would_have_alone(name):
+    truth = Truth.of([0, 1, 1, 2, 2, 2], [0, 0, 1, 0, 1, 2], [1, 2, 1, 1, 1, 3], np.arange(SIZE))
+    of = chance.first_rank if name == "first_rank" else lambda judged: measure(name).formula.chance(judged, cut)
+    cut = int(name.split("@")[1]) if "@" in name else None
+    judged = judge(Run(np.arange(3), ORDERS[:3], np.zeros((3, SIZE), np.float32)), truth)
+    sizes = np.array([SIZE, SIZE - 1, SIZE - 1])
+    alone = [of(replace(judged, size=int(size)))[at] for at, size in enumerate(sizes)]
+    assert of(replace(judged, size=sizes)) == pytest.approx(alone, abs=1e-15)
+
+
+def test_the_median_rank_in_galleries_of_different_sizes_is_that_over_all_orders():
+    sizes, right = (6, 5, 3), (1, 2, 1)
+    truth = Truth.of([0, 1, 1, 2], [0, 0, 1, 0], None, np.arange(SIZE))
+    judged = judge(Run(np.arange(3), ORDERS[:3], np.zeros((3, SIZE), np.float32)), truth)
+    firsts = [[min(order[:r]) for order in permutations(range(1, n + 1))] for n, r in zip(sizes, right, strict=True)]
+    each = [np.tile(first, math.factorial(6) // len(first)) for first in firsts]  # as many of each
+    assert chance.median_rank(replace(judged, size=np.array(sizes))) == np.median(np.concatenate(each))
+
+
+def test_a_k_above_the_smallest_gallery_is_refused():
+    truth = Truth.of([0, 1], [0, 0], None, np.arange(SIZE))
+    judged = judge(Run(np.arange(2), ORDERS[:2], np.zeros((2, SIZE), np.float32)), truth)
+    with pytest.raises(BadTruth, match=f"there are {SIZE - 2} things to find"):
+        chance.hit(replace(judged, size=np.array([SIZE, SIZE - 2])), SIZE - 1)
 
 
 def test_without_a_gallery_there_is_no_chance_level():

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sensorium import Library
     from sensorium.core.progress import Progress
-    from sensorium.evaluate.classify import Answer, Asked, Classifier
+    from sensorium.evaluate.classify.items import Answer, Asked, Classifier
 
 EXAMPLES = examples(
     ('sensorium classify photo.jpg --labels "dog,cat,horse"', "a file, in the library or not"),
@@ -83,8 +83,8 @@ def classify(
     vectors that are there; other files are read. Exit code 1 when nothing could be labelled.
     """
     from sensorium.cli.bars import Bars
-    from sensorium.evaluate.classify import Classifier, Wish
-    from sensorium.evaluate.zero_shot import checked_templates, read_labels
+    from sensorium.evaluate.classify.items import Classifier, Wish
+    from sensorium.evaluate.classify.zero_shot import checked_templates, read_labels
 
     if labels is None:
         raise typer.BadParameter("give labels, as in --labels 'dog,cat'")
@@ -133,8 +133,8 @@ class Run:
 
     def answers(self, paths: Sequence[Path], where: str | None) -> Iterator[Answer]:
         """Answers for what lies at some paths, or for the items of the library; counted, and held to be kept."""
-        from sensorium.evaluate.classify import asked
-        from sensorium.evaluate.classify_files import files
+        from sensorium.evaluate.classify.files import files
+        from sensorium.evaluate.classify.items import asked
 
         found = asked(self.classifier, self.library, paths) if paths else None
         chosen = found.items if found is not None else self._chosen(where)
@@ -175,7 +175,7 @@ class Run:
         return np.asarray(self.library.session.store.items(where, columns=["id"])["id"].to_numpy(), np.int64)
 
     def _counted(self, answer: Answer) -> Answer:
-        from sensorium.evaluate.classify import NONE
+        from sensorium.evaluate.classify.items import NONE
 
         self.bars.advance(skipped=int(bool(answer.why)))
         if answer.why:
@@ -191,7 +191,7 @@ class Run:
 
 def line(answer: Answer) -> str:
     """An answer for people: how likely, what, where."""
-    from sensorium.evaluate.classify import NONE
+    from sensorium.evaluate.classify.items import NONE
 
     place = output.clean(str(answer.place)) if answer.parts > 1 and answer.label is not None else ""
     said = output.clean(answer.label) if answer.label is not None else NONE

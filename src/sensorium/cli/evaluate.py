@@ -107,8 +107,8 @@ def evaluate(
     from sensorium.library.memory import parse_memory
 
     if report is not None:
-        from sensorium.evaluate.report import check as check_report
-        from sensorium.evaluate.report import write_report
+        from sensorium.evaluate.report.page import check as check_report
+        from sensorium.evaluate.report.page import write_report
 
         check_report()
     given = options(ctx)

@@ -21,7 +21,8 @@ def lines(results: Results) -> Iterator[str]:
     """All of it: what was evaluated, a table for each question that was asked, what is hard, what failed, notes."""
     data = results.data
     counts = ", ".join(f"{count:,} {MANY.get(name, name)}" for name, count in data.samples.items())
-    yield output.styled(f"{output.clean(data.name)}: {counts}", bold=True) + f" ({data.relation}, hash {data.hash})"
+    title = output.styled(f"{output.clean(data.name)}: {counts}", bold=True)
+    yield f"{title} ({data.relation}, hash {data.hash}); figures in %"
     asked = [run for run in results.runs if _is_first(run, results)]
     for model in results.models:
         of_model = [run for run in asked if run.model == model]

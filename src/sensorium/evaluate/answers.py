@@ -96,15 +96,16 @@ class Searcher:
     _indexes: dict[int, tuple[Index, float, str]] = field(default_factory=dict)
 
     def answer(self, question: Question, depth: int, progress: Progress) -> Answered:
-        """The first `depth` answers to each query, the query itself left out."""
+        """The first `depth` answers to each query, what is the query itself left out."""
         codes = [int(code) for code in np.unique(self.space.modalities(question.gallery))]
         indexes = {code: self._index(code, question.gallery) for code in codes}
         scales = self._scales(question.direction, codes)
-        asked = Asked({code: index for code, (index, _, _) in indexes.items()}, scales, question.among)
+        plain = {code: index for code, (index, _, _) in indexes.items()}
+        asked = Asked(plain, scales, bool((question.own >= 0).any()), int(question.sizes.max()))
         parts = []
         for start in range(0, len(question.queries), AT_ONCE):
             rows = question.queries[start : start + AT_ONCE]
-            parts.append(asked.best(rows, self.space.of(rows), depth))
+            parts.append(asked.best(question.own[start : start + AT_ONCE], self.space.of(rows), depth))
             progress.advance(len(rows))
         ids, scores, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
         run = Run(question.queries, ids, scores, None if bool((counts == ids.shape[1]).all()) else counts)
@@ -148,25 +149,31 @@ class Searcher:
         """The median time of a single query, spread over all of them, after some that warm up."""
         step = max(1, len(question.queries) // (TIMED + WARMING))
         times = []
-        for row in question.queries[::step][: TIMED + WARMING]:
-            rows = np.array([row])
-            vectors = self.space.of(rows)
+        for at in range(0, len(question.queries), step)[: TIMED + WARMING]:
+            own, vectors = question.own[at : at + 1], self.space.of(question.queries[at : at + 1])
             began = perf_counter()
-            asked.best(rows, vectors, TIMED_K)
+            asked.best(own, vectors, TIMED_K)
             times.append(perf_counter() - began)
         return float(np.median(times[min(WARMING, len(times) - 1) :]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """Indexes by modality, the scales that make their scores comparable, and whether queries are among their rows."""
+    """Indexes by modality, and the scales that make their scores comparable.
+
+    `among` says whether a query may be among their rows, `most` how many answers a query may have.
+    """
 
     indexes: Mapping[int, Index]
     scales: Mapping[int, tuple[float, float]]
     among: bool
+    most: int
 
-    def best(self, rows: Ints, vectors: Vectors, k: int) -> tuple[Ints, Vectors, Ints]:
-        """Answers (q, k'), scores (q, k') and counts (q,) of the best answers, best first; k' is k or all there are."""
+    def best(self, own: Ints, vectors: Vectors, k: int) -> tuple[Ints, Vectors, Ints]:
+        """Answers (q, k'), scores (q, k') and counts (q,) of the best answers, best first; k' is k or all there are.
+
+        `own` (q,) are the rows that are no answers, -1 for none.
+        """
         wide = k + self.among
         ids, scores = [], []
         for code, index in self.indexes.items():
@@ -174,14 +181,12 @@ class Asked:
             found = index.search(vectors, wide)
             missing = np.arange(found.ids.shape[1]) >= found.counts[:, None]
             if self.among:
-                missing |= found.ids == rows[:, None]
+                missing |= found.ids == own[:, None]
             ids.append(found.ids)
             scores.append(np.where(missing, -np.inf, (found.scores - mean) / deviation).astype(np.float32))
         if len(ids) == 1 and not self.among:
             return ids[0], scores[0], np.isfinite(scores[0]).sum(axis=1)
         all_ids, all_scores = np.concatenate(ids, axis=1), np.concatenate(scores, axis=1)
-        order = np.argsort(-all_scores, axis=1, kind="stable")
-        size = sum(len(index.ids) for index in self.indexes.values()) - self.among
-        order = order[:, : min(k, size)]
+        order = np.argsort(-all_scores, axis=1, kind="stable")[:, : min(k, self.most)]
         best = np.take_along_axis(all_scores, order, axis=1)
         return np.take_along_axis(all_ids, order, axis=1), best, np.isfinite(best).sum(axis=1)

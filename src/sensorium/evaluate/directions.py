@@ -26,7 +26,8 @@ class Question:
     """A direction that can be asked. Rows are those of the data set's samples; they are the ids of run and truth.
 
     `queries` (q,) and `gallery` (N,) ascend; `groups` (q,) says which queries are no independent ones, None: all are.
-    `among` says whether the queries are in the gallery: none is an answer for itself.
+    `own` (q,) is the row of the gallery that is no answer for a query, since it is the query: itself where queries are
+    in the gallery, of judgments the document that says the same word for word; -1 where there is none.
     """
 
     direction: str
@@ -34,13 +35,23 @@ class Question:
     gallery: Ints
     truth: Truth
     groups: Ints | None
-    among: bool
+    own: Ints
     notes: tuple[str, ...] = ()
 
     @property
+    def sizes(self) -> Ints:
+        """How many can be answered to each query, (q,): the gallery, less what is the query itself."""
+        return len(self.gallery) - (self.own >= 0).astype(np.int64)
+
+    @property
     def size(self) -> int:
-        """How many can be answered to a query: the gallery, less the query itself."""
-        return len(self.gallery) - self.among
+        """How many can be answered to every query."""
+        return int(self.sizes.min())
+
+    @property
+    def among(self) -> bool:
+        """Whether the queries themselves are in the gallery."""
+        return bool((self.own == self.queries).all())
 
 
 class Pairs(NamedTuple):
@@ -100,7 +111,22 @@ class Questions:
         if left := len(queries) - len(asked):
             notes.append(f"{left:,} of {len(queries):,} {asking} have no right answer: not asked")
         groups = None if self._judged else self._group[asked]
-        return Question(direction, asked, gallery, truth, groups, among, tuple(notes))
+        own = asked if among else np.full(len(asked), -1, np.int64)
+        if self._judged:
+            own = self._same(asked, gallery, truth)
+        return Question(direction, asked, gallery, truth, groups, own, tuple(notes))
+
+    def _same(self, queries: Ints, gallery: Ints, truth: Truth) -> Ints:
+        """Of each query the first row of its group in the gallery, unless it is judged right; -1 where there is none.
+
+        So does BEIR's own evaluation, where a query of ArguAna is a document of the corpus.
+        """
+        groups, first = np.unique(self._group[gallery], return_index=True)
+        at = np.minimum(np.searchsorted(groups, self._group[queries]), len(groups) - 1)
+        own = np.where(groups[at] == self._group[queries], gallery[first[at]], -1)
+        width = len(self._group)
+        right = np.isin(queries * width + own, truth.query_ids * width + truth.ids)
+        return np.where(right, -1, own)
 
     def _of(self, modality: str | None, which: NDArray[np.bool_]) -> Ints:
         rows = self._rows[which[self._rows]]

@@ -40,9 +40,9 @@ def late_ranks(question: Question, space: Space, metric: Metric, scales: Scales,
         queries = space.of(rows)
         scores = (unit(queries) if metric == "cosine" else queries) @ answers.T
         scores = (scores - mean) / deviation if squares is None else 2 * scores - squares
-        for place, row, line in zip(places, rows, scores, strict=True):
-            if question.among:
-                line[np.searchsorted(gallery, row)] = -np.inf
+        for place, row, own, line in zip(places, rows, question.own[places], scores, strict=True):
+            if own >= 0:
+                line[np.searchsorted(gallery, own)] = -np.inf
             found[int(place)] = 1 + int((line > line[np.searchsorted(gallery, _right(question, row))].max()).sum())
     return found
 

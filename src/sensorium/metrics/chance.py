@@ -3,7 +3,7 @@
 A function a measure of `ranking`, by the same name: float64 (q,), a number a query, from how many right answers it has
 (R) and their grades. All raise BadTruth when the gallery is unknown. The ids that a query may not have as answers must
 not count: where queries are themselves in the gallery and no answer to themselves, N is one less
-(`dataclasses.replace(judged, size=judged.size - 1)`).
+(`dataclasses.replace(judged, size=judged.size - 1)`); where only some are, `size` is an N for each query.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from sensorium.core.errors import BadTruth
 from sensorium.metrics.ranking import best_dcg, within
-from sensorium.metrics.truth import Floats, Judged
+from sensorium.metrics.truth import Floats, Ints, Judged
 
 
 def first_rank(judged: Judged) -> Floats:
@@ -24,13 +24,14 @@ def first_rank(judged: Judged) -> Floats:
 
 def hit(judged: Judged, k: int) -> Floats:
     """1 - C(N - R, k) / C(N, k): not all of the first k are wrong. With one right answer k/N."""
-    size, k = _size(judged), within(judged, k)
-    return _by_count(judged, lambda right: -np.expm1(_log_none(size, right, k)))
+    k = within(judged, k)
+    return _by_count(judged, lambda right, size: -np.expm1(_log_none(size, right, k)))
 
 
 def recall(judged: Judged, k: int) -> Floats:
     """k/N: each right answer is as likely at every rank."""
-    return np.full(len(judged.right), within(judged, k) / _size(judged))
+    expected: Floats = within(judged, k) / _size(judged)
+    return expected
 
 
 def precision(judged: Judged, k: int) -> Floats:
@@ -41,10 +42,10 @@ def precision(judged: Judged, k: int) -> Floats:
 
 def reciprocal_rank(judged: Judged, k: int | None = None) -> Floats:
     """Sum over i <= k of (1/i) P(first = i), with P(first = i) = C(N - i, R - 1) / C(N, R)."""
-    size, cut = _size(judged), _cut(judged, k)
-    ranks = np.arange(1, cut + 1, dtype=np.float64)
+    cut = judged.depth if k is None else within(judged, k)
 
-    def mean(right: int) -> float:
+    def mean(right: int, size: int) -> float:
+        ranks = np.arange(1, min(cut, size) + 1, dtype=np.float64)
         # that the first i - 1 are wrong, times that rank i is then right
         wrong = np.clip(size - right - (ranks[:-1] - 1), 0, None) / (size - (ranks[:-1] - 1))
         before = np.concatenate([[1.0], np.cumprod(wrong)])
@@ -58,11 +59,14 @@ def average_precision(judged: Judged, k: int | None = None) -> Floats:
 
     The answer of rank i is right with R/N; of the i - 1 before it (R - 1) / (N - 1) are then right as well.
     """
-    size, cut = _size(judged), _cut(judged, k)
-    ranks = np.arange(1, cut + 1, dtype=np.float64)
-    alone, others = (1 / ranks).sum(), ((ranks - 1) / ranks).sum()
-    expected: Floats = (alone + others * (judged.right - 1) / max(1, size - 1)) / size
-    return expected
+    cut = judged.depth if k is None else within(judged, k)
+
+    def mean(right: int, size: int) -> float:
+        ranks = np.arange(1, min(cut, size) + 1, dtype=np.float64)
+        alone, others = (1 / ranks).sum(), ((ranks - 1) / ranks).sum()
+        return float((alone + others * (right - 1) / max(1, size - 1)) / size)
+
+    return _by_count(judged, mean)
 
 
 def ndcg(judged: Judged, k: int) -> Floats:
@@ -81,15 +85,15 @@ def median_rank(judged: Judged) -> float:
     The middle of all ranks m at which the first right answer is no later with a probability of 1/2, averaged over the
     queries: (N + 1) / 2 with one right answer.
     """
-    size = _size(judged)
-    right, queries = np.unique(judged.right, return_counts=True)
+    pairs, queries = np.unique(np.stack([_size(judged), judged.right]), axis=1, return_counts=True)
+    most = int(pairs[0].max())
 
     def missed(rank: int) -> float:
-        late = np.exp([_log_none(size, int(r), rank) for r in right])
+        late = np.exp([_log_none(int(size), int(right), rank) for size, right in pairs.T])
         return float(late @ queries) / float(queries.sum())
 
     return (
-        _least(lambda rank: missed(rank) <= 0.5 + 1e-9, size) + _least(lambda rank: missed(rank) < 0.5 - 1e-9, size)
+        _least(lambda rank: missed(rank) <= 0.5 + 1e-9, most) + _least(lambda rank: missed(rank) < 0.5 - 1e-9, most)
     ) / 2
 
 
@@ -111,17 +115,14 @@ def _log_none(size: int, right: int, k: int) -> float:
     return float(np.log1p(-many / (size - at)).sum())
 
 
-def _by_count(judged: Judged, of: Callable[[int], float]) -> Floats:
-    """A number for each query that depends only on how many right answers it has."""
-    right, inverse = np.unique(judged.right, return_inverse=True)
-    return np.array([of(int(r)) for r in right], np.float64)[inverse]
+def _by_count(judged: Judged, of: Callable[[int, int], float]) -> Floats:
+    """A number for each query that depends only on how many right answers it has, and among how many."""
+    pairs, inverse = np.unique(np.stack([judged.right, _size(judged)]), axis=1, return_inverse=True)
+    return np.array([of(int(right), int(size)) for right, size in pairs.T], np.float64)[inverse.ravel()]
 
 
-def _cut(judged: Judged, k: int | None) -> int:
-    return min(judged.depth, _size(judged)) if k is None else within(judged, k)
-
-
-def _size(judged: Judged) -> int:
+def _size(judged: Judged) -> Ints:
+    """N of each query, (q,)."""
     if judged.size is None:
         raise BadTruth("how large the gallery is, is unknown: say it to Truth.of, as gallery=")
-    return judged.size
+    return np.broadcast_to(np.asarray(judged.size, np.int64), judged.right.shape)

@@ -15,8 +15,8 @@ from sensorium.metrics.truth import Bools, Floats, Ints, Judged
 
 def within(judged: Judged, k: int) -> int:
     """`k`, when the run can tell about the first k. Raises BadMeasure for k below 1, BadTruth for one too large."""
-    if judged.size is not None and k > judged.size:
-        raise BadTruth(f"k is {k:,} and there are {judged.size:,} things to find: ask for a k of at most that")
+    if judged.size is not None and k > (least := int(np.min(judged.size))):
+        raise BadTruth(f"k is {k:,} and there are {least:,} things to find: ask for a k of at most that")
     return within_depth(k, judged.depth)
 
 

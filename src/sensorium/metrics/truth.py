@@ -82,7 +82,8 @@ class Judged:
     `right` (q,), how many right answers each has; `answers` (q,), how many were given (0 for a query that the run
     lacks). Of each right answer that was found, by row and then by rank: `rows` (h,), `ranks` (h,) from 1, `grades`
     (h,). `ideal` are the grades of all right answers, best first, row after row. `depth` is the k of the run, `size`
-    the N of the gallery or None. `notes` say what was left out, a line each.
+    the N of the gallery, int64 (q,) where queries have different ones, or None. `notes` say what was left out, a line
+    each.
     """
 
     query_ids: Ints
@@ -93,7 +94,7 @@ class Judged:
     grades: Floats
     ideal: Floats
     depth: int
-    size: int | None
+    size: int | Ints | None
     notes: tuple[str, ...] = ()
 
 

@@ -237,12 +237,27 @@ def test_beir(place):
         "left out because judgments have a grade of 0 or less, and are no right answers: 1 (the first: q1 4)",
         "left out because right answers come more than once (the best grade counts): 1 (the first: q0 2)",
         "left out because queries have no right answer in test.tsv: 4",
-        "queries that are word for word a document of the corpus: 1; it is of their group",
+        "queries that are word for word a document of the corpus: 1; it is no answer to them, unless judged right",
         "right answers from qrels/test.tsv",
     }
     assert [one.query for one in load(place.folder, split="val").judgments] == ["query q3"]
     with pytest.raises(BadData, match="has no split 'train': there are dev, test"):
         load(place.folder, split="train")
+
+
+def test_a_query_that_is_a_document_without_its_title_is_of_the_group_of_the_one_with_its_id(place):
+    documents = [
+        ("a", "On cats", "cats purr"),
+        ("b", "", "cats purr"),
+        ("c", "Of cats", "cats  purr "),
+        ("d", "", "no"),
+    ]
+    place.lines("corpus.jsonl", *({"_id": key, "title": title, "text": text} for key, title, text in documents))
+    place.lines("queries.jsonl", {"_id": "c", "text": "cats purr"}, {"_id": "q", "text": "cats purr"},
+                {"_id": "d", "text": "On cats cats purr"}, {"_id": "e", "text": "On cats"})  # fmt: skip
+    place.write("qrels/test.tsv", "".join(f"{key}\td\t1\n" for key in "cqde"))
+    asked = [one for one in load(place.folder).samples if one.split == "query"]
+    assert [one.group for one in asked] == ["document c", "document a", "document a", "query e"]
 
 
 def test_a_limit_of_judgments_keeps_the_right_answers(place):

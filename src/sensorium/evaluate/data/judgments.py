@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Set
 from pathlib import Path
 
 from sensorium.core.errors import BadData
@@ -20,23 +21,24 @@ def from_beir(request: Request) -> Dataset:
     folder = request.path if request.path.is_dir() else request.path.parent
     path = _qrels(folder, request.split)
     draft = Draft(folder.name, str(folder))
-    documents = _texts(draft, folder / CORPUS, "documents")
-    queries = _texts(draft, folder / QUERIES, "queries")
+    queries, _ = _texts(draft, folder / QUERIES, "queries")
+    documents, same = _texts(draft, folder / CORPUS, "documents", set(queries.values()))
     judgments = _judged(draft, path, documents, queries)
     asked = {judgment.query for judgment in judgments}
-    same = {text: key for key, text in documents.items()}
     for key, text in queries.items():
         if f"query {key}" not in asked:
             continue
         # a query that is itself in the corpus (ArguAna, Quora) is of that document's group: no answer to itself
-        group = f"document {same[text]}" if text in same else f"query {key}"
+        keys = same.get(text, ())
+        group = f"document {key if key in keys else keys[0]}" if keys else f"query {key}"
         draft.samples.append(Sample(f"query {key}", "text", text, group, split="query"))
     itself = sum(sample.group != sample.key for sample in draft.samples)
     draft.samples += [
         Sample(f"document {key}", "text", text, f"document {key}") for key, text in documents.items()
     ]  # fmt: skip
     if itself:
-        draft.notes.append(f"queries that are word for word a document of the corpus: {itself:,}; it is of their group")
+        said = f"queries that are word for word a document of the corpus: {itself:,}"
+        draft.notes.append(f"{said}; it is no answer to them, unless judged right")
     if unjudged := len(queries) - len(asked):
         draft.notes.append(f"left out because queries have no right answer in {path.name}: {unjudged:,}")
     draft.notes.append(f"right answers from {QRELS}/{path.name}")
@@ -55,9 +57,15 @@ def _qrels(folder: Path, split: str | None) -> Path:
     return next((found[name] for name in _USUAL if name in found), next(iter(found.values())))
 
 
-def _texts(draft: Draft, path: Path, what: str) -> dict[str, str]:
-    """The texts of a corpus or of queries by id; a document's title goes before its text."""
+def _texts(
+    draft: Draft, path: Path, what: str, sought: Set[str] = frozenset()
+) -> tuple[dict[str, str], dict[str, list[str]]]:  # fmt: skip
+    """The texts of a corpus or of queries by id, a document's title before its text; and the ids of texts `sought`.
+
+    A document counts as one of those with its title and without: a query of ArguAna has no title.
+    """
     found: dict[str, str] = {}
+    saying: dict[str, list[str]] = {}
     for number, row in enumerate(json_lines(path), 1):
         if "_id" not in row:
             raise BadData(f"{path}: line {number} has no `_id`")
@@ -69,7 +77,9 @@ def _texts(draft: Draft, path: Path, what: str) -> dict[str, str]:
             draft.leave_out(f"{what} are empty", key)
         else:
             found[key] = text
-    return found
+            for said in sought & {text, " ".join(str(row.get("text") or "").split())}:
+                saying.setdefault(said, []).append(key)
+    return found, saying
 
 
 def _judged(draft: Draft, path: Path, documents: dict[str, str], queries: dict[str, str]) -> list[Judgment]:

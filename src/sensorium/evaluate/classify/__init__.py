@@ -1,0 +1,1 @@
+"""Zero-shot labels: which of some labels things have, or none of these."""

@@ -1,0 +1,1 @@
+"""Charts as SVG, light and dark."""

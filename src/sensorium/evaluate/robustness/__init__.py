@@ -1,0 +1,1 @@
+"""What becomes of degraded pictures and sounds, and how much words help."""

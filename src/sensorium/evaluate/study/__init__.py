@@ -1,0 +1,1 @@
+"""The study that this project began with, again: its figures on any data set of pairs."""
