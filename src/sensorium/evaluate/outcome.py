@@ -48,7 +48,8 @@ class Figures:
 
 def figures_of(question: Question, run: Run, dataset: Dataset, rules: Rules) -> Figures:
     """Every measure of a run, a figure each; those with a k that is larger than the gallery are left out and said."""
-    judged = replace(judge(run, question.truth), size=question.sizes)
+    sizes = question.sizes
+    judged = replace(judge(run, question.truth), size=question.size if np.ptp(sizes) == 0 else sizes)
     figures, values = dict[str, Figure](), dict[str, NDArray[np.float32]]()
     beyond: list[str] = []
     for name in names(rules, several=bool(judged.right.max() > 1)):

@@ -85,11 +85,11 @@ def median_rank(judged: Judged) -> float:
     The middle of all ranks m at which the first right answer is no later with a probability of 1/2, averaged over the
     queries: (N + 1) / 2 with one right answer.
     """
-    pairs, queries = np.unique(np.stack([_size(judged), judged.right]), axis=1, return_counts=True)
-    most = int(pairs[0].max())
+    pairs, inverse = _kinds(judged)
+    queries, most = np.bincount(inverse), max(size for _, size in pairs)
 
     def missed(rank: int) -> float:
-        late = np.exp([_log_none(int(size), int(right), rank) for size, right in pairs.T])
+        late = np.exp([_log_none(size, right, rank) for right, size in pairs])
         return float(late @ queries) / float(queries.sum())
 
     return (
@@ -117,8 +117,16 @@ def _log_none(size: int, right: int, k: int) -> float:
 
 def _by_count(judged: Judged, of: Callable[[int, int], float]) -> Floats:
     """A number for each query that depends only on how many right answers it has, and among how many."""
-    pairs, inverse = np.unique(np.stack([judged.right, _size(judged)]), axis=1, return_inverse=True)
-    return np.array([of(int(right), int(size)) for right, size in pairs.T], np.float64)[inverse.ravel()]
+    pairs, inverse = _kinds(judged)
+    return np.array([of(right, size) for right, size in pairs], np.float64)[inverse]
+
+
+def _kinds(judged: Judged) -> tuple[list[tuple[int, int]], Ints]:
+    """The pairs of R and N that there are, and which each query has, (q,)."""
+    size = _size(judged)
+    width = int(size.max()) + 1
+    pairs, inverse = np.unique(judged.right * width + size, return_inverse=True)
+    return [divmod(int(pair), width) for pair in pairs], inverse
 
 
 def _size(judged: Judged) -> Ints:

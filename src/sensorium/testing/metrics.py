@@ -67,6 +67,19 @@ class MeasureContract:
             values = self._measure().of(judge(random_run(seed), truth))
             assert (sign * best >= sign * values - 1e-12).all() and (sign * values >= sign * worst).all()
 
+    def test_chance_knows_queries_that_have_galleries_of_different_sizes(self) -> None:
+        """A number a query is that of its own gallery; one number for all lies between those of the sizes."""
+        judged, k = judge(random_run(0), random_truth()), self._measure().k
+        smaller = np.arange(QUERIES) % 2
+        whole, less, mixed = (
+            np.asarray(self.formula.chance(replace(judged, size=size), k))
+            for size in (GALLERY, GALLERY - 1, GALLERY - smaller)
+        )
+        if mixed.ndim:
+            np.testing.assert_allclose(mixed, np.where(smaller, less, whole), rtol=1e-12)
+        else:
+            assert min(whole, less) <= mixed <= max(whole, less)
+
     def test_chance_is_what_random_orders_give(self) -> None:
         """The mean, or median, over many random orders; within five standard errors."""
         truth = random_truth()
