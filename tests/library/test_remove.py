@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -126,7 +127,9 @@ def test_after_remove_and_compact_no_byte_of_it_is_left_in_any_file(library, fil
 
     assert traces(library, [*secrets, "Velvet Harbour", "/secret/"], vectors) == {}
     assert [(r.part, r.text) for r in live_rows(library.path)] == [(r.part, r.text) for r in kept]
-    assert list(library.search("x", k=50)) == right
+    # how likely a hit is to be relevant depends on how many were searched
+    found = [replace(hit, relevance=None) for hit in library.search("x", k=50)]
+    assert found == [replace(hit, relevance=None) for hit in right]
     for name in ("items", "parts", f"vectors/{space_of(library.path)}"):
         folder = library.path / f"{name}.lance"
         assert len(list((folder / "_versions").glob("*.manifest"))) == 1, name

@@ -23,7 +23,7 @@ def test_intervals_hold_the_mean_of_93_to_97_percent_of_200_populations():
     assert sum(map(len, populations().values())) == 200
     means = [mean for mean, _ in populations()["bernoulli"]]
     assert (min(means), max(means)) == (0.02, 0.98)
-    assert 0.93 <= coverage(8)["all"] <= 0.97
+    assert 0.93 <= coverage(4)["all"] <= 0.97
 
 
 def test_without_clusters_intervals_of_clustered_values_are_too_narrow():
