@@ -193,11 +193,12 @@ def test_a_decoder_that_dies_hangs_or_eats_memory_costs_one_file(library, files,
     }  # fmt: skip
     for name, deed in deeds.items():
         files.text(f"{name}.rst", deed)
-    report = library.add(files.folder, limits=Limits(stall_seconds=1.5))
+    limits = Limits(stall_seconds=1.5)
+    report = library.add(files.folder, limits=limits)
     assert counts(report) == {"added": 18 + 1, "skipped": 7}
     assert [Path(skip.path).stem for skip in report.skipped] == list("abcdefg")
     assert all(len(skip.why) < 200 and "\n" not in skip.why for skip in report.skipped)
-    assert counts(library.add(files.folder)) == {"unchanged": 19, "skipped": 7}
+    assert counts(library.add(files.folder, limits=limits)) == {"unchanged": 19, "skipped": 7}
 
 
 def test_a_file_that_may_not_be_opened_is_tried_again_and_its_item_stays(library, files, monkeypatch):

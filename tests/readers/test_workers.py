@@ -184,10 +184,11 @@ def test_workers_are_used_again(deed):
 
 def test_many_threads_read_at_once(deed):
     sources = [deed(*["say on"] * (1 + i % 7), name=f"{i}.rst") for i in range(60)]
+    before = threading.active_count()  # those of models that other tests keep open, too
     with Workers(0, Make(PLAIN)) as pool, ThreadPoolExecutor(6) as threads:
         found = list(threads.map(lambda source: len(list(pool.read(source, Limits())[1])), sources))
         assert found == [1 + i % 7 for i in range(60)]
-    assert threading.active_count() < 20
+    assert threading.active_count() <= before + 2
 
 
 def test_workers_end_with_the_process_that_started_them(tmp_path, deed):
