@@ -97,12 +97,9 @@ def mounted(tmp_path: Path) -> Iterator[Callable[[str], Disk]]:
 
 
 @pytest.fixture
-def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def plugin(tmp_path: Path) -> Iterator[None]:
     """A reader that does what .rst files say, good or bad, in the worker processes."""
-    from sensorium.readers.workers import end_idle_workers
-    from sensorium.testing.plugins import write_plugin
+    from sensorium.testing.plugins import installed_plugin
 
-    monkeypatch.syspath_prepend(str(write_plugin(tmp_path / "plugins")))
-    end_idle_workers()
-    yield
-    end_idle_workers()
+    with installed_plugin(tmp_path / "plugins"):
+        yield

@@ -14,6 +14,7 @@ from sensorium.core.types import Part
 from sensorium.readers import registry
 from sensorium.readers.registry import Limits, Source, find, read, registered
 from sensorium.testing.media import encoded, picture, tone, wav
+from sensorium.testing.plugins import look_again
 
 FILES = {"text": b"some words", "image": encoded(picture()), "audio": wav(tone())}
 
@@ -107,15 +108,11 @@ def plugins(monkeypatch):
     def install(**targets):
         points = [metadata.EntryPoint(name, value, registry.GROUP) for name, value in targets.items()]
         monkeypatch.setattr(registry.metadata, "entry_points", lambda group: points)
-        clear()
-
-    def clear():
-        for cached in (registry.registered, registry._loaded, registry._reader_for):
-            cached.cache_clear()
+        look_again()
 
     monkeypatch.setitem(sys.modules, "letters_plugin", sys.modules[__name__])
     yield install
-    clear()
+    look_again()
 
 
 def test_a_plug_in_is_asked_before_the_built_in_readers(plugins):

@@ -21,7 +21,7 @@ from sensorium.readers import registry, workers
 from sensorium.readers.contract import Limits, Source
 from sensorium.readers.workers import Make, Workers, end_idle_workers
 from sensorium.testing import media
-from sensorium.testing.plugins import write_plugin
+from sensorium.testing.plugins import installed_plugin
 
 PLAIN = "makers_of_rows:plain"
 MAKERS = """
@@ -47,14 +47,9 @@ def damaged():
 @pytest.fixture(scope="module", autouse=True)
 def plugin(tmp_path_factory):
     """Readers that misbehave, and makers of rows, for workers started from now on."""
-    folder = write_plugin(tmp_path_factory.mktemp("plugins"))
-    (folder / "makers_of_rows.py").write_text(MAKERS)
-    patch = pytest.MonkeyPatch()
-    patch.syspath_prepend(str(folder))
-    end_idle_workers()
-    yield
-    patch.undo()
-    end_idle_workers()
+    with installed_plugin(tmp_path_factory.mktemp("plugins")) as folder:
+        (folder / "makers_of_rows.py").write_text(MAKERS)
+        yield
 
 
 @pytest.fixture

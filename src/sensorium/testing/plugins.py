@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from sensorium.readers import registry
+from sensorium.readers.workers import end_idle_workers
 
 MISBEHAVING = '''
 import ctypes, os, signal, sys, time
@@ -78,3 +85,25 @@ def write_plugin(folder: Path, name: str = "misbehaving", source: str = MISBEHAV
     (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", "utf-8")
     (about / "entry_points.txt").write_text(f"[sensorium.readers]\n{name} = {name}:reader\n", "utf-8")
     return folder
+
+
+@contextmanager
+def installed_plugin(folder: Path, name: str = "misbehaving", source: str = MISBEHAVING) -> Iterator[Path]:
+    """The package of `write_plugin`, installed for as long as the block lasts, here and in worker processes."""
+    before = list(sys.path)
+    sys.path.insert(0, str(write_plugin(folder, name, source)))
+    look_again()
+    try:
+        yield folder
+    finally:
+        sys.path[:] = before
+        sys.modules.pop(name, None)
+        look_again()
+
+
+def look_again() -> None:
+    """Forgets which readers are installed, and ends the worker processes, which know those that were."""
+    importlib.invalidate_caches()
+    for cached in (registry.registered, registry._loaded, registry._reader_for):
+        cached.cache_clear()
+    end_idle_workers()
