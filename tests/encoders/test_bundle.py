@@ -12,7 +12,8 @@ import pytest
 
 from sensorium.core.errors import BundleDamaged, ModelUnknown
 from sensorium.encoders import bundle as module
-from sensorium.encoders.bundle import Bundle, Relevance, find_bundle, write_bundle
+from sensorium.encoders.bundle import Bundle, find_bundle, write_bundle
+from sensorium.encoders.scores import Relevance
 from sensorium.testing.bundles import tiny_bundle
 
 MAP = {"z": 1.0, "log_parts": -0.5, "bias": -2.0}
@@ -104,9 +105,9 @@ def test_the_space_changes_with_the_description(folder, key):
 def test_what_scores_mean_is_no_part_of_the_space(folder):
     before = Bundle.open(folder)
     assert before.relevance == {}
-    rewrite(folder, set_in("relevance", to={"text-image": {"z": 1.5, "log_parts": -0.5, "bias": -2}}))
+    rewrite(folder, set_in("relevance", to={"word-image": {"z": 1.5, "log_parts": -0.5, "bias": -2}}))
     bundle = Bundle.open(folder)
-    assert bundle.relevance == {"text-image": Relevance(1.5, -0.5, -2.0)}
+    assert bundle.relevance == {"word-image": Relevance(1.5, -0.5, -2.0)}
     assert (bundle.space, bundle.spaces) == (before.space, before.spaces)
     bundle.verify()
 
@@ -115,7 +116,7 @@ def test_the_built_in_bundle_says_what_its_scores_mean_and_its_space_is_that_of_
     folder = find_bundle("starter")
     bundle = Bundle.open(folder)
     recipe = json.loads((Path(__file__).parents[2] / "recipes/starter.json").read_text())
-    assert set(bundle.relevance) >= {"text-image", "text-text", "text-audio"}
+    assert set(bundle.relevance) >= {"text-image", "word-image", "phrase-image", "text-text", "text-audio"}
     assert bundle.space == recipe["test"]["space"]
 
 
@@ -195,6 +196,7 @@ def drop(*keys):
         (set_in("towers", "audio", "high", to=1e6), "low and high"),
         (set_in("calibration", "text-image", to={"mean": 0.0}), "cannot be understood"),
         (set_in("relevance", to={"text-smell": MAP}), "not for 'text-smell'"),
+        (set_in("relevance", to={"image-word": MAP}), "not for 'image-word'"),
         (set_in("relevance", to={"text-text": {**MAP, "z": 0}}), "must rise with z"),
         (set_in("relevance", to={"text-text": {**MAP, "bias": 1e9}}), "relevance must be at most 1,000"),
         (set_in("relevance", to={"text-text": {**MAP, "bias": float("nan")}}), "finite number"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sensorium.core.errors import BadTruth
-from sensorium.encoders.bundle import Calibration, Relevance
+from sensorium.encoders.scores import Calibration, Relevance
 from sensorium.evaluate.relevance import Asking, Trials, fit, pooled, probabilities, trials
 from sensorium.metrics.calibration import auc, expected_calibration_error
 

@@ -11,10 +11,12 @@ import pytest
 from sensorium import File, Library, Like, Vector
 from sensorium.core.errors import BadQuery
 from sensorium.encoders import bundle as bundles
-from sensorium.encoders.bundle import Bundle, Calibration, Relevance, write_bundle
+from sensorium.encoders.bundle import Bundle, write_bundle
+from sensorium.encoders.scores import Calibration, Relevance
 from sensorium.library.relevance import ORDINARY, deviations, probability
 from sensorium.library.search import ready_view
 from sensorium.library.terms import query_vectors
+from sensorium.library.wording import wording
 from sensorium.testing.bundles import tiny_bundle
 from sensorium.testing.files import Files
 from sensorium.testing.naive import live_rows
@@ -44,11 +46,11 @@ def meant(tmp_path_factory):
         yield library, files
 
 
-def naive(query, row, pairs, asked="text"):
+def naive(query, row, pairs, asked="text", wording="text"):
     """The definition, from a query's vector and a row of the tables."""
     cosine = float(query @ row.vector / np.linalg.norm(query) / np.linalg.norm(row.vector))
     mean, std = SCALES[f"{asked}-{row.modality}"]
-    slope, per_log, bias = MAPS.get(f"{asked}-{row.modality}", ORDINARY)
+    slope, per_log, bias = MAPS.get(f"{asked}-{row.modality}", ORDINARY[wording])
     z = (math.atanh(min(cosine, 1 - 1e-6)) - math.atanh(mean)) / std
     return 1 / (1 + math.exp(-(slope * z + per_log * math.log(pairs) + bias)))
 
@@ -63,11 +65,11 @@ def test_the_map_worked_by_hand():
 @pytest.mark.parametrize("mean", [0.0, 0.3, 0.8])
 def test_a_nearer_answer_is_likelier_one_among_more_is_less_so_and_a_copy_is_certain(mean):
     scale = Calibration(mean, 0.2)
-    said = [probability(cosine, scale, ORDINARY, 1000) for cosine in np.linspace(-1, 1, 50)]
+    said = [probability(cosine, scale, ORDINARY["word"], 1000) for cosine in np.linspace(-1, 1, 50)]
     assert said == sorted(said) and said[0] >= 0 and 0.99 < said[-1] <= 1
-    among = [probability(0.7, scale, ORDINARY, pairs) for pairs in (0, 1, 10, 1000, 10**9)]
+    among = [probability(0.7, scale, ORDINARY["text"], pairs) for pairs in (0, 1, 10, 1000, 10**9)]
     assert among == sorted(among, reverse=True) and among[-1] > 0
-    assert probability(-1.0, Calibration(0.9, 1e-9), ORDINARY, 5) == 0.0
+    assert probability(-1.0, Calibration(0.9, 1e-9), ORDINARY["phrase"], 5) == 0.0
 
 
 @pytest.mark.parametrize("index", ["exact", "ivf:3,3"])
@@ -84,9 +86,46 @@ def test_hits_say_how_likely_they_are_by_the_definition(meant, options, among, i
     hits = library.search("the sea was calm", **{"k": 40, "index": index, **options})
     assert len(hits) == min(options.get("k", 40), sum(among.values()))
     for hit in hits:
-        right = naive(query, rows[hit.part], among[hit.modality])
+        right = naive(query, rows[hit.part], among[hit.modality], wording="phrase")
         assert hit.relevance == pytest.approx(right, rel=1e-4) and hit.to_json()["relevance"] == hit.relevance
     assert hits.likeliest == max(hit.relevance for hit in hits)
+
+
+def test_a_word_and_a_phrase_mean_what_is_known_of_short_texts(tmp_path, files):
+    """Maps of their own where the bundle has them, or else that of texts; several terms are no short text."""
+    files.fill(texts=3, pictures=5, sounds=2, long=False)
+    own = {"word-image": (2.0, -0.1, -1.0), "phrase-image": (1.0, -0.2, -2.0), "text-image": (0.5, -0.3, -3.0)}
+    model = described(tiny_bundle(tmp_path / "model", 24, 7), maps={**own, "text-text": (0.9, -0.5, -1.0)})
+    asked = {"word": "a photo of the sea", "phrase": "sea at night", "text": "the sea was calm all night long"}
+    with Library(tmp_path / "l", model=str(model)) as library:
+        library.add(files.folder)
+        for kind, text in asked.items():
+            likely = {hit.modality: (hit.score, hit.relevance) for hit in library.search(text, k=30)}
+            for modality, meaning, among in (
+                ("image", Relevance(*own[f"{kind}-image"]), 5),
+                ("text", Relevance(0.9, -0.5, -1.0), 3),
+                ("audio", ORDINARY[kind], 2),
+            ):
+                score, relevance = likely[modality]
+                right = probability(score, Calibration(*SCALES[f"text-{modality}"]), meaning, among)
+                assert relevance == pytest.approx(right, rel=1e-4)
+        (hit,) = library.search("sea", "night", kinds="image", k=1)
+        right = probability(hit.score, Calibration(*SCALES["text-image"]), Relevance(*own["text-image"]), 5)
+        assert hit.relevance == pytest.approx(right, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("dog", "word"), ("a photo of a dog", "word"), ("Show me the dogs!", "word"), ("snow-covered", "word"),
+        ("", "word"), ("the", "word"), ("sound of the rain", "word"), ("犬", "word"), ("Hund", "word"),
+        ("black dog", "phrase"), ("a dog on the beach", "phrase"), ("picture of 2 dogs playing", "phrase"),
+        ("黒い犬が海辺", "phrase"), ("children's birthday party", "phrase"),
+        ("a black dog runs along the beach", "text"), ("犬が海辺で青いボールを追いかけて走る", "text"),
+    ],
+)  # fmt: skip
+def test_how_much_a_text_asks_for_is_told_by_the_words_that_say_something(text, kind):
+    assert wording(text) == kind
 
 
 def test_least_relevance_leaves_only_likely_hits_of_all_that_there_are(meant):
@@ -190,7 +229,7 @@ def test_what_scores_mean_may_be_learnt_after_a_library_was_made(tmp_path, files
         assert after.relevance == pytest.approx(
             probability(after.score, Calibration(0.05, 0.15), Relevance(*MAPS["text-image"]), 3)
         )
-        assert before.relevance == pytest.approx(probability(after.score, Calibration(0.05, 0.15), ORDINARY, 3))
+        assert before.relevance == pytest.approx(probability(after.score, Calibration(0.05, 0.15), ORDINARY["word"], 3))
         assert library.search("the sea").notes == ()
     (model / "text.onnx").write_bytes(b"")
     (model / "bundle.json").unlink()

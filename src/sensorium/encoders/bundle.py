@@ -16,12 +16,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from sensorium.core.errors import BundleDamaged, ModelUnknown
 from sensorium.core.settings import models_home
 from sensorium.core.types import MODALITIES, Modality
+from sensorium.encoders.foreign_weights import has_foreign_weights
 from sensorium.encoders.pixels import ImageSettings
+from sensorium.encoders.scores import MEANT, Calibration, Relevance
 from sensorium.encoders.sound import AudioSettings
 from sensorium.encoders.tokens import TextSettings
 
@@ -37,7 +39,6 @@ _T = TypeVar("_T")
 _N = TypeVar("_N", int, float)
 Settings = TextSettings | ImageSettings | AudioSettings
 _SETTINGS: dict[Modality, type[Any]] = {"text": TextSettings, "image": ImageSettings, "audio": AudioSettings}
-PAIRS = tuple(f"{query}-{answer}" for query in MODALITIES for answer in MODALITIES)
 # An 8-bit form whose vectors agree with the tower's own by less is not used, or makes a space of its own.
 GOOD_COSINE, GOOD_OVERLAP, SAME_SPACE_COSINE = 0.99, 0.95, 0.999
 _INPUTS: dict[Modality, tuple[int, ...]] = {"text": (1, 2), "image": (1,), "audio": (1,)}
@@ -49,25 +50,6 @@ _MOST = {
     "pad_id": 1 << 31, "rate": 400_000, "seconds": 600, "fft": 1 << 16, "hop": 1 << 20, "bins": 1 << 12,
     "relevance": 1000,
 }  # fmt: skip
-
-
-class Calibration(NamedTuple):
-    """Mean and standard deviation of the cosine of unrelated pairs of two modalities."""
-
-    mean: float
-    std: float
-
-
-class Relevance(NamedTuple):
-    """How likely an answer is relevant: 1 / (1 + exp(-(z * Z + log_parts * log(N) + bias))).
-
-    Z is how many deviations its cosine lies above that of unrelated pairs (`Calibration`), N how many pairs of the
-    query's and the library's parts were compared: the best of many unrelated ones is near by chance.
-    """
-
-    z: float
-    log_parts: float
-    bias: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +87,8 @@ class Tower:
 class Bundle:
     """An opened bundle. `files` maps names to SHA-256 in hex.
 
-    `calibration` and `relevance` go by "query-answer" modalities; some pairs may be missing.
+    `calibration` and `relevance` go by "query-answer" modalities, `relevance` of short texts by "word-image" or
+    "phrase-image" too; some pairs may be missing.
     """
 
     folder: Path
@@ -177,6 +160,9 @@ class Bundle:
     def _compare(self, name: str) -> None:
         if digest(self.folder / name) != self.files[name]:
             raise ValueError(f"{name} is not the file that was packed (its SHA-256 differs)")
+        if name.endswith(".onnx") and has_foreign_weights(self.folder / name):
+            why = "keeps weights in other files, which are compared with no hash"
+            raise BundleDamaged(f"{name} of bundle {self.folder} {why}; save it as one file, and pack the bundle anew")
 
 
 def find_bundle(model: str | os.PathLike[str]) -> Path:
@@ -305,8 +291,8 @@ def _calibration(mean: float, std: float) -> Calibration:
 
 
 def _relevance(pair: str, z: float, log_parts: float, bias: float) -> Relevance:
-    if pair not in PAIRS:
-        raise ValueError(f"relevance is known for pairs such as text-image, not for {pair!r}")
+    if pair not in MEANT:
+        raise ValueError(f"relevance is known for pairs such as text-image or word-image, not for {pair!r}")
     found = Relevance(*(_within(float(number), "relevance") for number in (z, log_parts, bias)))
     if found.z <= 0:
         raise ValueError(f"the relevance of {pair} must rise with z, whose factor is {found.z:g}")

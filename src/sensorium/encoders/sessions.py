@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as faults
 
-from sensorium.core.errors import BundleDamaged
-from sensorium.encoders.foreign_weights import has_foreign_weights
 from sensorium.encoders.preparer import blame
 
 if TYPE_CHECKING:
@@ -125,9 +123,6 @@ def opened(bundle: Bundle, tower: Tower, file: str, threads: int) -> ort.Inferen
     Raises BundleDamaged.
     """
     path = bundle.checked(file)
-    if has_foreign_weights(path):
-        why = "keeps weights in other files, which are compared with no hash"
-        raise BundleDamaged(f"{file} of bundle {bundle.folder} {why}; save it as one file, and pack the bundle anew")
     try:
         session = ort.InferenceSession(path, session_options(threads), providers=providers())
     except FAULTS as error:

@@ -17,7 +17,7 @@ from sensorium.library.ann import parse_ivf
 
 if TYPE_CHECKING:
     from sensorium.core.progress import Progress
-    from sensorium.encoders.bundle import Calibration
+    from sensorium.encoders.scores import Calibration
     from sensorium.evaluate.directions import Question
     from sensorium.indexes.contract import Index
 

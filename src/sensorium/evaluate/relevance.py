@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensorium.core.errors import BadTruth
-from sensorium.encoders.bundle import Calibration, Relevance
+from sensorium.encoders.scores import Calibration, Relevance
 from sensorium.library.relevance import deviations, probability
 
 Vectors = NDArray[np.float32]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sensorium.core.types import MODALITIES, Modality
 
 if TYPE_CHECKING:
-    from sensorium.encoders.bundle import Relevance
+    from sensorium.encoders.scores import Relevance
     from sensorium.indexes.contract import Index
     from sensorium.library.rows import LiveView
 
@@ -48,7 +48,7 @@ class Asked:
 
     A scale is (mean, deviation) of unrelated cosines by modality code. `mask` says which live parts may be found, None
     for all. `modalities` are those of the vectors, None where nobody can tell; `meanings` what the bundle says of the
-    relevance of "query-answer" pairs.
+    relevance of "query-answer" pairs, and `wording` how much the query asks for, when it is a text.
     """
 
     view: LiveView
@@ -58,6 +58,7 @@ class Asked:
     mask: NDArray[np.bool_] | None
     modalities: Sequence[Modality | None] = ()
     meanings: Mapping[str, Relevance] = field(default_factory=dict)
+    wording: str = "text"
 
     @cached_property
     def counts(self) -> Ids:

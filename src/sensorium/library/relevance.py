@@ -8,19 +8,23 @@ unrelated a right answer lies is much the same from pair to pair, what the cosin
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sensorium.core.errors import BadQuery
-from sensorium.core.types import MODALITIES
-from sensorium.encoders.bundle import Calibration, Relevance
+from sensorium.core.types import MODALITIES, Modality
+from sensorium.encoders.scores import Calibration, Relevance
 
 if TYPE_CHECKING:
     from sensorium.library.ranking import Asked, Scaled
 
-# Fitted on all pairs of the starter whose answers were known of files that its training never saw:
-# `python benchmarks/relevance.py fit` prints it.
-ORDINARY = Relevance(z=0.713, log_parts=-0.678, bias=-0.756)
+# By how much a query asks for. Fitted on all pairs of the starter whose answers were known of files that its training
+# never saw: `python benchmarks/relevance.py fit` prints them. Whatever is no short text is asked as a text is.
+ORDINARY = {
+    "text": Relevance(z=0.749, log_parts=-0.761, bias=-0.53),
+    "phrase": Relevance(z=1.324, log_parts=-0.579, bias=-2.656),
+    "word": Relevance(z=1.968, log_parts=-0.679, bias=-2.837),
+}
 _COPY = 1 - 1e-6  # the cosine of a part with itself, as float32 has it
 
 
@@ -47,8 +51,18 @@ def relevance(asked: Asked, one: Scaled) -> float | None:
     scale = asked.scales[one.query].get(code)
     if scale is None or query is None:
         return None
-    meaning = asked.meanings.get(f"{query}-{MODALITIES[code]}", ORDINARY)
+    meaning = meaning_of(asked.meanings, query, MODALITIES[code], asked.wording)
     return probability(one.score, Calibration(*scale), meaning, len(asked.vectors) * int(asked.counts[code]))
+
+
+def meaning_of(known: Mapping[str, Relevance], query: Modality, answer: Modality, wording: str = "text") -> Relevance:
+    """The map of a pair, for a text of this wording (`library.wording`), where one is known; or else the ordinary one.
+
+    A bundle that has one for texts and none for short ones has learnt it from both.
+    """
+    if query == "text" and (own := known.get(f"{wording}-{answer}")) is not None:
+        return own
+    return known.get(f"{query}-{answer}") or ORDINARY[wording if query == "text" else "text"]
 
 
 def must_be_known(asked: Sequence[Asked], models: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ from sensorium.library.ranking import Asked, Scale, Scaled, best_items
 from sensorium.library.relevance import must_be_known, relevance
 from sensorium.library.rows import LiveView
 from sensorium.library.snapshots import live_view, replace_damaged
-from sensorium.library.terms import CannotAsk, query_vectors, said, texts_read
+from sensorium.library.terms import CannotAsk, query_vectors, said, texts_read, wording_of
 
 if TYPE_CHECKING:
     from sensorium.indexes.contract import Index
@@ -176,7 +176,7 @@ def _plan(session: Session, views: Sequence[LiveView], terms: Sequence[Term], as
         index, name = pick_index(session, view, ask)
         scales = [_scale(session, view.space, one) if ask.metric == "cosine" else {} for one in modalities]
         meanings = session.meanings_of(view.space)
-        asked.append(Asked(view, index, vectors, scales, mask, modalities, meanings))
+        asked.append(Asked(view, index, vectors, scales, mask, modalities, meanings, wording_of(terms)))
     if refusals and not asked:
         raise refusals[0]
     if len(asked) > 1 and ask.metric != "cosine":

@@ -14,8 +14,9 @@ from sensorium.store.tables import Store
 
 if TYPE_CHECKING:
     from sensorium.core.types import Precision
-    from sensorium.encoders.bundle import Bundle, Relevance
+    from sensorium.encoders.bundle import Bundle
     from sensorium.encoders.onnx import OnnxEncoder
+    from sensorium.encoders.scores import Relevance
     from sensorium.library.rows import LiveView
 
 _PARTIAL = ".partial"

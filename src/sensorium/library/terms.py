@@ -12,6 +12,7 @@ from sensorium.core.errors import BadQuery, Unreadable
 from sensorium.core.types import Modality, Part, TextRead
 from sensorium.library.prepared import PartRow
 from sensorium.library.query import File, Like, Term, Text, Vector, local_path
+from sensorium.library.wording import wording
 from sensorium.readers.contract import Limits
 
 if TYPE_CHECKING:
@@ -61,6 +62,11 @@ def texts_read(session: Session, space: str, terms: Sequence[Term], beyond: str 
     encoder = session.encoder_of(space)
     texts = ((place, term.text) for place, term in enumerate(terms, 1) if isinstance(term, Text))
     return [TextRead(place, space, encoder.bundle.name, *encoder.extent(text, beyond)) for place, text in texts]
+
+
+def wording_of(terms: Sequence[Term]) -> str:
+    """How much a query asks for: the wording of its text, and `text` for several terms, which are no word or phrase."""
+    return wording(terms[0].text) if len(terms) == 1 and isinstance(terms[0], Text) else "text"
 
 
 def said(read: Sequence[TextRead], terms: Sequence[Term], beyond: str | None = None) -> Iterator[str]:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from sensorium.core.errors import BadQuery
-from sensorium.encoders.bundle import Bundle, Calibration
+from sensorium.encoders.bundle import Bundle
 from sensorium.encoders.onnx import OnnxEncoder
+from sensorium.encoders.scores import Calibration
 from sensorium.evaluate.classify.zero_shot import (
     FEWEST,
     PRIOR,

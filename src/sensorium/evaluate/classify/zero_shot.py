@@ -20,8 +20,8 @@ from sensorium.core.errors import BadQuery
 from sensorium.core.types import MODALITIES, Modality, Part
 
 if TYPE_CHECKING:
-    from sensorium.encoders.bundle import Calibration
     from sensorium.encoders.encoder import Encoder
+    from sensorium.encoders.scores import Calibration
 
 Floats = NDArray[np.float64]
 Vectors = NDArray[np.float32]
