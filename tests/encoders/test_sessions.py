@@ -21,7 +21,7 @@ from sensorium.testing.bundles import tiny_bundle
 
 TEXT = Part("text", "a dog")
 SLOW = bool(os.environ.get("SENSORIUM_SLOW"))
-TIMES = 20_000 if SLOW else 2_000
+TIMES = 20_000 if SLOW else 800
 needs_time = pytest.mark.skipif(not SLOW, reason="takes minutes: make parity")
 
 
@@ -114,7 +114,7 @@ def test_memory_stays_the_same_however_much_is_encoded(model, times, bundle):
         gc.collect()
         return process.memory_info().rss
 
-    before = encode(500)
+    before = encode(300)
     grown = encode(times) - before
     print(f"{times} of each modality by {model}: {grown / 1e6:+.2f} MB from {before / 1e6:.0f} MB")
     assert encoder.modalities == ("text", "image", "audio") and grown < 4 << 20

@@ -109,11 +109,15 @@ def fuzz(folder, *options):
 
 
 def test_what_dies_and_what_is_raised_is_found_and_a_run_is_taken_up_again(tmp_path):
-    done = fuzz(tmp_path, "--seconds", "8")
-    assert done.returncode == 1, done.stdout + done.stderr
-    notes = [json.loads(path.read_text()) for path in (tmp_path / "written/findings/text").glob("*.json")]
-    ends = {note["error"].strip().splitlines()[-1 if "Traceback" in note["error"] else 0] for note in notes}
-    assert "died of SIGKILL" in ends and "broken.Forgotten: nobody handled this" in ends
+    expected, ends, notes = {"died of SIGKILL", "broken.Forgotten: nobody handled this"}, set(), []
+    for seconds in ("8", "24", "60"):  # a machine with other work gets fewer inputs done, and goes on
+        done = fuzz(tmp_path, "--seconds", seconds)
+        assert done.returncode == 1, done.stdout + done.stderr
+        notes = [json.loads(path.read_text()) for path in (tmp_path / "written/findings/text").glob("*.json")]
+        ends = {note["error"].strip().splitlines()[-1 if "Traceback" in note["error"] else 0] for note in notes}
+        if expected <= ends:
+            break
+    assert expected <= ends
     results = json.loads((tmp_path / "written/results.json").read_text())["text"]
     assert results["executions"] > 100 and results["findings"] == len(notes) and results["seconds"] >= 7
     assert "are done since its source last changed" in fuzz(tmp_path, "--seconds", "7").stdout

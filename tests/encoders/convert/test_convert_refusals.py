@@ -120,6 +120,59 @@ def test_a_weight_of_another_shape(model, tmp_path):
     assert "encoder.layer.0.intermediate.dense" in said and "is missing or has another shape" in said
 
 
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("sentence_bert_config.json", {"max_seq_length": "many"}),
+        ("tokenizer_config.json", {"model_max_length": "many"}),
+        ("config_sentence_transformers.json", {"prompts": ["query: "]}),
+        ("1_Pooling/config.json", {"pooling_mode": 5}),
+    ],
+)
+def test_files_that_say_nonsense(model, tmp_path, file, said):
+    modules = [("Transformer", "", "transformers"), ("Pooling", "1_Pooling", "models")]
+    listed = [{"idx": at, "name": str(at), "path": p, "type": f"{m}.{k}"} for at, (k, p, m) in enumerate(modules)]
+    (model / "modules.json").write_text(json.dumps(listed))
+    (model / "1_Pooling").mkdir()
+    (model / "1_Pooling/config.json").write_text(json.dumps({"pooling_mode_mean_tokens": True}))
+    path = model / file
+    before = json.loads(path.read_text()) if path.is_file() else {}
+    path.write_text(json.dumps({**before, **said}))
+
+    assert "its files cannot be understood (" in refused(model, tmp_path)
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan")])
+def test_weights_that_give_no_vectors(model, tmp_path, value):
+    """What a training leaves that ran away."""
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(model / "model.safetensors")
+    save_file(
+        {name: torch.full_like(one, value) for name, one in weights.items()}, model / "model.safetensors",
+        metadata={"format": "pt"},
+    )  # fmt: skip
+
+    assert "its text tower gives vectors that are zero or not finite; get its weights anew" in refused(model, tmp_path)
+
+
+def test_one_word_without_a_vector(model, tmp_path):
+    """It is found wherever in the sample it stands, and the folder in which the bundle is made is not named."""
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(model / "model.safetensors")
+    weights["embeddings.word_embeddings.weight"][5:] = float("nan")
+    save_file(weights, model / "model.safetensors", metadata={"format": "pt"})
+
+    said = refused(model, tmp_path)
+    assert "vectors that are zero or not finite" in said and ".partial" not in said
+
+
+def test_a_home_that_nobody_has(tmp_path):
+    with pytest.raises(BadModel, match="there is no such folder"):
+        convert("~nobody-has-this-name/model", tmp_path / "made")
+
+
 def test_no_tokenizer(model, tmp_path):
     for path in model.glob("*token*"):
         path.unlink()

@@ -25,8 +25,8 @@ def models(tmp_path, monkeypatch):
     """The models' home of this test, and no cache of anybody."""
     monkeypatch.setenv("SENSORIUM_MODELS", str(tmp_path / "models"))
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.4)
-    monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 0.4)
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 20)
+    monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 20)
     monkeypatch.setattr(hub, "PATIENCE", 0.01)
     monkeypatch.setattr(hub, "PIECE", 1000)
     return tmp_path / "models"
