@@ -55,7 +55,9 @@ def test_coco_with_pictures_elsewhere_with_gaps_and_without_any(place):
         {"image_id": 1, "id": 2, "caption": " "},
     ]
     path = place.json("captions_val2017.json", told)
-    with pytest.raises(BadData, match=r"none of its 2 pictures was found beside it.*captions_val2017\.json\?files="):
+    with pytest.raises(
+        BadData, match=r"none of the 2 files that it names was found.*captions_val2017\.json\?files=FOLDER"
+    ):
         load(path)
     place.files("elsewhere/000000000001.jpg")
     found = load(f"{path}?files=elsewhere")

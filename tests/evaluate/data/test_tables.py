@@ -109,7 +109,11 @@ def test_what_cannot_be_used_is_left_out_and_said(place):
     [
         ("p.csv", "", "is empty"),
         ("p.csv", "image,caption\n", "there is nothing in it to ask and to answer"),
-        ("p.csv", "image,caption\na.jpg,a dog\n", r"none of the 1 files.*\(the first: a\.jpg\).*p\.csv\?files=FOLDER"),
+        (
+            "p.csv",
+            "image,caption\na.jpg,a dog\n",
+            r"the file that it names was not found \(a\.jpg\).*p\.csv\?files=FOLDER",
+        ),
         ("p.csv", "image,image\n1,2\n", "has two columns 'image'"),
         ("p.csv", b"\x00\x01\x02", "is no text file"),
         ("p.csv", 'image,caption\na.jpg,"' + "x" * 200_000, "cannot be read as a table.*a quote may not be closed"),

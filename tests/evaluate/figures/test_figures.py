@@ -311,6 +311,38 @@ def test_text_in_names_is_escaped():
 
 
 @pytest.mark.parametrize(
+    ("name", "seen"),
+    [
+        ("日本 🐶", "日本 🐶"), ("a\x0bb\x00c\n\td", "a b c d"), ("caf\udce9", "caf?"), ("x" * 200, "x" * 23),
+    ],
+)  # fmt: skip
+def test_names_may_be_in_any_script_damaged_or_long(name, seen):
+    drawn = (
+        figures.bars([Bar(name, 0.5, series="s"), Bar("z", 0.2, series=name)], title=name, about=name, x_label="x"),
+        figures.precision_over_k([Curve(name, [1, 2], [0.1, 0.2])], title="t", queries=1, gallery=2),
+        figures.scatter(clouds()[:9], [name] * 5 + ["b"] * 4, title="t"),
+        figures.class_confusion(np.eye(2), [name, "b"], title="t"),
+        figures.matrix(np.eye(2), [name, "b"], [name, "b"], title="t", about=""),
+        figures.time_against_accuracy([Point(name, 1, 0.5)], title="t", about=""),
+    )  # fmt: skip
+    for svg in drawn:
+        assert any(said.startswith(seen) and len(said) <= 50 for said in texts(svg) if said)
+
+
+def test_each_series_of_bars_is_named_also_one_that_the_first_name_lacks():
+    svg = figures.bars(
+        [Bar("few", 0.5, series="R@1"), Bar("many", 0.4, series="R@1"), Bar("many", 0.9, series="R@10")],
+        title="t", about="", x_label="x",
+    )  # fmt: skip
+    assert sorted(said for said in texts(svg) if said.startswith("R@")) == ["R@1", "R@10"]
+
+
+def test_bands_are_said_to_be_as_sure_as_they_are():
+    svg = figures.precision_over_k([curve("a", 0.2)], title="t", queries=50, gallery=70, confidence=0.8)
+    assert "50 queries, a gallery of 70; bands: 80 % intervals" in texts(svg)
+
+
+@pytest.mark.parametrize(
     ("draw", "says"),
     [
         (lambda: figures.bars([], title="t", about="", x_label="x"), "nothing to draw"),

@@ -16,7 +16,7 @@ from sensorium.evaluate.report.previews import Previews
 from sensorium.evaluate.results import Cell, Data, Figure, Found, Hardest, Measured, Model, Queries, Results, Seen
 
 DIRECTIONS = {"t2i": (0.414, 1000), "i2t": (0.61, 5000), "t2t": (0.82, 5000), "t2all": (0.55, 6000)}
-FEATURES = {"cosine": 0.0, "l2": -0.2, "exact": 0.0, "ivf:100,5": -0.02, "starter": 0.0, "other": 0.1}
+FEATURES = {"cosine": 0.0, "dot": 0.0, "l2": -0.2, "exact": 0.0, "ivf:100,5": -0.02, "starter": 0.0, "other": 0.1}
 
 
 def measured(model, metric, index, direction):
@@ -132,6 +132,56 @@ def test_models_that_are_equal_are_said_to_be(tmp_path):
         object.__setattr__(run, "model", "other")
     object.__setattr__(found, "runs", tuple(same))
     assert "By R@10 they are equal." in said(written(tmp_path, found))
+
+
+def with_figures(found, **shares):
+    """The same results, with these R@10 (value, low, high) by metric."""
+    for run in found.runs:
+        object.__setattr__(run, "figures", {"R@10": Figure(*shares[run.metric])})
+    return found
+
+
+def test_where_two_are_equal_it_says_who_is_behind_them(tmp_path):
+    found = results(metrics=("cosine", "l2", "dot"))
+    page = said(written(tmp_path, with_figures(found, cosine=(0.9, 0.8, 1), dot=(0.9, 0.8, 1), l2=(0.3, 0.2, 0.4))))
+    assert "By R@10: l2 is behind in 4 directions, clearly in 4" in page and "they are equal" not in page
+
+
+def test_intervals_are_said_to_be_as_sure_as_they_are(tmp_path):
+    found = results(("starter", "other"), ("cosine", "l2"), ("exact", "ivf:100,5"))
+    object.__setattr__(found, "plan", {**found.plan, "confidence": 0.8})
+    page = written(tmp_path, found)
+    assert "95 %" not in page and page.count("80 % intervals") >= 10
+
+
+def test_more_curves_than_colours_take_several_figures(tmp_path):
+    metrics = [f"metric {n}" for n in range(9)]
+    found = results()
+    runs = [measured("starter", "cosine", "exact", "t2i") for _ in metrics]
+    for run, metric in zip(runs, metrics, strict=True):
+        object.__setattr__(run, "metric", metric)
+    object.__setattr__(found, "runs", tuple(runs))
+    section = html.document_fromstring(written(tmp_path, found)).get_element_by_id("over-k")
+    assert len(section.xpath(".//figure")) == 2
+    assert all(metric in section.text_content() for metric in metrics)
+
+
+def test_right_answers_that_are_not_shown_are_not_counted_since_not_all_are_known(tmp_path):
+    one = hard("t2i", 50)
+    right = tuple(Seen(f"{n}.jpg", "image", "", f"/data/{n}.jpg") for n in range(5))
+    object.__setattr__(one, "right", right)  # the first five of a class of a thousand
+    article = html.document_fromstring(written(tmp_path, results(hardest=[one]))).xpath("//article")[0]
+    assert len(article.xpath(".//li[@class='right']")) == 2
+    assert article.text_content().strip().endswith("others would have been right too")
+
+
+def test_names_that_are_no_utf8_are_written_as_far_as_they_can_be(tmp_path):
+    page = written(tmp_path, results(hardest=[hard("t2i", 9, text="caf\udce9", picture="/data/\udcff.jpg")]))
+    assert "“caf?”" in page and "no preview of ?.jpg" in page
+
+
+def test_what_has_no_vector_is_not_called_a_file_that_cannot_be_read(page):
+    assert "1 without a vector: neither asked nor answered." in said(page)
 
 
 def test_it_says_how_it_was_measured_and_what_was_left_out(page):

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sensorium.core.errors import BadData
-from sensorium.evaluate.data.columns import Columns, said
+from sensorium.evaluate.data.columns import Columns, file_said
 from sensorium.evaluate.data.media import SUFFIXES
 from sensorium.evaluate.data.pairs import FOLDERS
 from sensorium.evaluate.data.request import Request
-from sensorium.evaluate.data.tables import read_table
+from sensorium.evaluate.data.tables import read_table, text_lines
 
 TABLES = ("captions.csv", "captions.txt", "metadata.csv", "metadata.jsonl")
 SUFFIXED = (".txt", ".caption")
@@ -27,7 +27,7 @@ class Beside:
         folders = {Path(path).parent for path in paths if Path(path).is_absolute()}
         for folder in sorted(folders | {folder.parent for folder in folders}):
             for name in TABLES:
-                if (table := folder / name).is_file():
+                if _is_file(table := folder / name):
                     self._read(table)
 
     def captions(self, path: str) -> list[str]:
@@ -36,14 +36,14 @@ class Beside:
 
     def _text(self, path: Path) -> list[str]:
         for place in (*(path.with_suffix(end) for end in SUFFIXED), *(Path(f"{path}{end}") for end in SUFFIXED)):
-            if path.suffix.lower() not in SUFFIXES or place == path or not place.is_file():
+            if path.suffix.lower() not in SUFFIXES or place == path or not _is_file(place):
                 continue
             try:
-                text = place.read_text("utf-8", "replace")
-            except OSError:  # no captions are no failure: the item is one without
+                whole = text_lines(place)[0] if place.stat().st_size <= 4 * LONGEST else []
+            except (OSError, BadData):  # no captions are no failure: the item is one without
                 continue
-            lines = [line.strip() for line in text.splitlines() if line.strip()]
-            if len(lines) <= MOST and len(text) <= LONGEST:
+            lines = [line.strip() for line in whole if line.strip()]
+            if lines and len(lines) <= MOST and sum(map(len, whole)) <= LONGEST:
                 self.used.add(str(place))
                 return lines
         return []
@@ -61,6 +61,13 @@ class Beside:
         self.used.add(str(path))
         for row in table.rows:
             texts = [text for text in columns.texts_of(row) if text]
-            if name := said(row.get(column)):
+            if name := file_said(row.get(column)):
                 for place in (path.parent, *(path.parent / folder for folder in FOLDERS)):
                     self._told.setdefault(str(place / name), []).extend(texts)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # in a folder that may not be read any more: no captions, as of a file without
+        return False

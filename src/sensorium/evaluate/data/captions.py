@@ -22,7 +22,7 @@ _TOKEN = re.compile(r"^(.+)#\d+$")
 _FLICKR8K_SPLITS = {
     "train": "Flickr_8k.trainImages.txt", "dev": "Flickr_8k.devImages.txt", "test": "Flickr_8k.testImages.txt",
 }  # fmt: skip
-_LONELY = "pictures have no caption"
+_LONELY, _MISSING = "pictures have no caption", "pictures are missing"
 
 
 def is_coco(value: object) -> bool:
@@ -63,25 +63,24 @@ def _coco(draft: Draft, path: Path, request: Request) -> None:
     if not is_coco(value):
         raise BadData(f"{path}: is not COCO captions: it has no lists `images` and `annotations`")
     split, folders = _coco_split(path), _coco_folders(path, request)
-    names: dict[Any, str] = {}
-    missing: set[Any] = set()
+    names: dict[str, str] = {}  # by id, which is a number here and the text of one there
+    missing: dict[str, str] = {}
     for image in _objects(path, value["images"], "images", ("id", "file_name")):
-        place = folders.find(str(image["file_name"]))
+        key, name = str(image["id"]), str(image["file_name"])
+        place = folders.find(name)
         if place is None:
-            missing.add(image["id"])
-            draft.leave_out("pictures are missing", str(image["file_name"]))
+            missing[key] = name
+            draft.leave_out(_MISSING, name)
         else:
-            names[image["id"]] = str(image["file_name"])
-            draft.file(names[image["id"]], place, "image", names[image["id"]], split=split)
+            names[key] = name
+            draft.file(name, place, "image", name, split=split)
     if missing and not names:
-        raise BadData(
-            f"{path}: none of its {len(missing):,} pictures was found beside it: name their folder, as in "
-            f"{path.name}?files=../train2014"
-        )
+        raise folders.nothing(path, missing.values())
     for said in _objects(path, value["annotations"], "annotations", ("image_id",)):
-        if (name := names.get(said["image_id"])) is not None:
-            draft.text(str(said.get("caption") or ""), name, split=split)
-        elif said["image_id"] not in missing:
+        key = str(said["image_id"])
+        if key in names:
+            draft.text(str(said.get("caption") or ""), names[key], split=split)
+        elif key not in missing:
             draft.leave_out("captions are of a picture that is not listed", str(said.get("caption")))
 
 
@@ -103,6 +102,7 @@ def from_karpathy(request: Request) -> Dataset:
         raise BadData(f"{request.path}: is not one of Karpathy's files: it has no `images` with `sentences`")
     draft = Draft(str(value.get("dataset") or request.name), str(request.path), request.split)
     folders = files_beside(request)
+    missing: list[str] = []
     for image in _objects(request.path, value["images"], "images", ("filename", "sentences")):
         name = "/".join(part for part in (str(image.get("filepath") or ""), str(image["filename"])) if part)
         split = str(image.get("split") or "")
@@ -111,19 +111,30 @@ def from_karpathy(request: Request) -> Dataset:
             continue
         place = folders.find(name) or folders.find(str(image["filename"]))
         if place is None:
-            draft.leave_out("pictures are missing", name)
+            missing.append(name)
+            draft.leave_out(_MISSING, name)
             continue
         draft.file(name, place, "image", name, split=split)
-        for sentence in image["sentences"]:
+        for sentence in image["sentences"] if isinstance(image["sentences"], list) else ():
             raw = sentence.get("raw") if isinstance(sentence, Mapping) else sentence
             draft.text(str(raw or ""), name, split=split)
+    if missing and not draft.samples:
+        raise folders.nothing(request.path, missing)
     draft.without_lonely(_LONELY)
     return draft.finish("pairs")
 
 
 def token_file(folder: Path) -> Path | None:
-    """The token file of Flickr8k or Flickr30k in a folder, if there is one."""
-    return next((path for name in TOKENS if (path := folder / name).is_file()), None)
+    """The token file of Flickr8k or Flickr30k in a folder, if there is one; some call it `captions.txt`."""
+    found = (path for name in (*TOKENS, "captions.txt") if (path := folder / name).is_file())
+    return next((path for path in found if path.name in TOKENS or begins_with_token(path)), None)
+
+
+def begins_with_token(path: Path) -> bool:
+    """Whether the first line of a file is `NAME.jpg#0`, a tab and a caption."""
+    with path.open("rb") as file:
+        first, tab, _ = file.readline(10_000).partition(b"\t")
+    return bool(tab) and _TOKEN.match(first.decode("utf-8-sig", "replace")) is not None
 
 
 def from_tokens(request: Request) -> Dataset:
@@ -132,13 +143,14 @@ def from_tokens(request: Request) -> Dataset:
     if path is None:
         raise BadData(f"{request.path}: has none of {', '.join(TOKENS)}")
     lines, notes = text_lines(path)
-    draft = Draft("flickr8k" if "8k" in path.name else "flickr30k", str(path), request.split)
+    usual = dict(zip(TOKENS, ("flickr8k", "flickr30k"), strict=True))
+    draft = Draft(usual.get(path.name, request.name), str(path), request.split)
     draft.notes += notes
     folders = files_beside(Request(path, request.said))
     splits = _flickr_splits(path.parent)
-    missing: set[str] = set()
+    missing: dict[str, None] = {}
     for number, line in enumerate(lines, 1):
-        first, tab, text = line.strip().partition("\t")
+        first, tab, text = line.partition("\t")
         told = _TOKEN.match(first)
         if not tab or told is None:
             if line.strip():
@@ -153,11 +165,13 @@ def from_tokens(request: Request) -> Dataset:
         if not draft.has(name):
             place = folders.find(name)
             if place is None:
-                missing.add(name)
-                draft.leave_out("pictures are missing", name)
+                missing[name] = None
+                draft.leave_out(_MISSING, name)
                 continue
             draft.file(name, place, "image", name, split=split)
         draft.text(text, name, split=split)
+    if missing and not draft.samples:
+        raise folders.nothing(path, missing)
     draft.without_lonely(_LONELY)
     return draft.finish("pairs")
 

@@ -20,7 +20,7 @@ def limited(dataset: Dataset, limit: int, seed: int) -> Dataset:
     their right answers and BESIDE documents for each. Raises BadData for a limit below 2.
     """
     if limit < 2:
-        raise BadData(f"the limit is {limit}: of fewer than 2 nothing can be wrong")
+        raise BadData(f"the limit is {limit}: of fewer than 2 nothing can be wrong, ask for more")
     chance = random.Random(seed)
     draw = {"pairs": _groups, "classes": _files, "judgments": _queries}[dataset.relation]
     return draw(dataset, limit, chance, f"seed {seed}")
@@ -69,10 +69,12 @@ def _queries(dataset: Dataset, limit: int, chance: random.Random, how: str) -> D
     others = [key for key in documents if key not in right]
     kept = asked | right | set(chance.sample(others, min(len(others), max(0, BESIDE * limit - len(right)))))
     found = sum(key in kept for key in documents)
-    note = (
-        f"{len(asked):,} of {len(queries):,} queries drawn by chance ({how}), and {found:,} of {len(documents):,} "
-        "documents, all right ones among them: easier than the whole"
-    )
+    drawn = [f"{len(asked):,} of {len(queries):,} queries"] if len(asked) < len(queries) else []
+    if found < len(documents):
+        drawn.append(f"{found:,} of {len(documents):,} documents, all right ones among them: easier than the whole")
+    if not drawn:
+        return dataset
+    note = f"drawn by chance ({how}): {', and '.join(drawn)}"
     return replace(_with(dataset, [one for one in dataset.samples if one.key in kept], note), judgments=judgments)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 
 from sensorium.core.errors import BadData
@@ -25,8 +25,8 @@ _SPLITS = {name for group in SAME for name in group}
 
 
 def pretty(name: str) -> str:
-    """A class's name for people: `001.Black_footed_Albatross` is `Black footed Albatross`."""
-    return " ".join(_NUMBER.sub("", name).replace("_", " ").split())
+    """A class's name for people: `001.Black_footed_Albatross` is `Black footed Albatross`; `_` stays."""
+    return " ".join(_NUMBER.sub("", name).replace("_", " ").split()) or name
 
 
 def phrase(template: str, label: str) -> str:
@@ -77,7 +77,7 @@ def _walk(draft: Draft, root: Path) -> None:
             continue
         for folder in _folders(top) if splits else (top,):
             label = pretty(folder.name)
-            for path in _files(folder):
+            for path in _files(folder, above={os.path.realpath(root)}):
                 modality = modality_of(path)
                 key = path.relative_to(root).as_posix()
                 if modality is None:
@@ -106,12 +106,16 @@ def _folders(folder: Path) -> Iterator[Path]:
     return (folder / name for name in names)
 
 
-def _files(folder: Path, *, deep: bool = True) -> Iterator[Path]:
-    """The files in a folder and in those within, in a fixed order, without hidden ones."""
+def _files(folder: Path, *, deep: bool = True, above: Set[str] = frozenset()) -> Iterator[Path]:
+    """The files in a folder and in those within, in a fixed order, without hidden ones.
+
+    `above` are the true paths of folders that this one lies in: a link to one of them leads round and round.
+    """
+    above = above | {os.path.realpath(folder)}
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue
         if path.is_dir():
-            yield from _files(path) if deep else ()
+            yield from _files(path, above=above) if deep and os.path.realpath(path) not in above else ()
         elif path.is_file():
             yield path

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sensorium.core.errors import BadData
 from sensorium.core.types import Modality
+from sensorium.evaluate.data.media import is_address
 from sensorium.evaluate.data.request import Request
 from sensorium.evaluate.data.tables import Row, Table
 
@@ -20,7 +22,8 @@ _TEXTS = ("caption", "captions", "text", "sentence", "sentences", "description",
 _LABELS = ("label", "class", "category", "classname", "class_name", "category_name", "label_name", "species", "genre")
 _SPLITS = ("split", "subset", "partition", "set", "fold")
 _RECORDINGS = ("source", "src_file", "fsid", "recording_id")
-_SAID = r"(_?(path|file|filename|file_name|filepath|name|id))?"
+_SAID, _ID = r"(_?(path|file|filename|file_name|filepath|name))?", "_?id"
+_NUMBERED = re.compile(r"(\.\w{2,5})#\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +72,25 @@ class Columns:
         return f"fold{value}" if value.isdigit() else value
 
     def texts_of(self, row: Row) -> Iterator[str]:
-        """The texts of a row, one after the other; a column may hold a list of them."""
+        """The texts of a row, one after the other; a column may hold a list of them, or of objects that have one."""
         for column in self.texts:
             value = row.get(column)
             for one in value if isinstance(value, (list, tuple)) else (value,):
-                yield said(one)
+                within = next((one[name] for name in _TEXTS if name in one), None) if isinstance(one, dict) else one
+                yield said(within)
 
 
 def said(value: object) -> str:
     """A value of a table as a text, "" for what is not there."""
-    return "" if value is None else str(value).strip()
+    return "" if value is None or value != value else str(value).strip()
+
+
+def file_said(value: object) -> str:
+    """A file's name as a table has it, one for all its spellings: with backslashes, `./a.jpg`, Flickr's `a.jpg#0`."""
+    name = said(value)
+    if not name or is_address(name):
+        return name
+    return posixpath.normpath(_NUMBERED.sub(r"\1", name).replace("\\", "/"))
 
 
 def _plain(name: str) -> str:
@@ -86,13 +98,17 @@ def _plain(name: str) -> str:
 
 
 def _files_in(columns: Sequence[str]) -> dict[str, Modality | None]:
-    """Columns of pictures and of sounds by their names, one of each; else the first that is just of files."""
+    """Columns of pictures and of sounds by their names, one of each; else the first that is just of files.
+
+    A column of ids is taken for one of files when there is no other.
+    """
     found: dict[Modality | None, str] = {}
-    for word, modality in _FILES.items():
-        for column in columns:
-            ending = _SAID if modality or word in ("file", "path") else ""
-            if modality not in found and re.fullmatch(word + ending, _plain(column)):
-                found[modality] = column
+    for endings in (_SAID, _ID):
+        for word, modality in () if found else _FILES.items():
+            for column in columns:
+                ending = endings if modality or word in ("file", "path") else ""
+                if modality not in found and re.fullmatch(word + ending, _plain(column)):
+                    found[modality] = column
     if len(found) > 1:
         found.pop(None, None)
     return {column: modality for modality, column in found.items()}

@@ -57,7 +57,7 @@ class Draft:
 
     def text(self, text: str, group: str, *, label: str = "", split: str = "") -> bool:
         """Take a text in; whether it is there now. Its key is its group's, numbered."""
-        text = text.strip()
+        text = text.strip().encode("utf-8", "replace").decode()  # halves of characters, which no file can hold
         known = self._texts.setdefault(group, set())
         if not text:
             self.leave_out("texts are empty", group)
@@ -98,7 +98,7 @@ class Draft:
         counted = ((why, f"{count:,} (the first: {self._first[why]})") for why, count in self._left.items())
         left = [f"left out because {why}: {how_many}" for why, how_many in counted]
         if not self.samples or (relation == "judgments" and not judgments):
-            why = f": {'; '.join(left)}" if left else ""
+            why = f": {'; '.join([*left, *self.notes])}" if left or self.notes else ""
             raise BadData(f"{self.source}: there is nothing in it to ask and to answer{why}")
         groups = {sample.group for sample in self.samples}
         if relation == "classes" and len(groups) == 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import math
 from collections.abc import Set
 from pathlib import Path
 
@@ -85,15 +85,17 @@ def _texts(
 def _judged(draft: Draft, path: Path, documents: dict[str, str], queries: dict[str, str]) -> list[Judgment]:
     lines, notes = text_lines(path)
     draft.notes += notes
-    rows = [row for row in csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE) if any(row)]
+    rows = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     found: dict[tuple[str, str], float] = {}
-    for number, row in enumerate(rows, 1):
-        try:
-            query, document, score = row[0].strip(), row[-2].strip(), float(row[-1])  # TREC's has a column between
-        except (ValueError, IndexError) as error:
-            if number == 1:  # the names of the columns
-                continue
-            raise BadData(f"{path}: line {number} is not a query, a document and a grade") from error
+    for number, line in rows:
+        fields = [field.strip() for field in (line.split("\t") if "\t" in line else line.split())]
+        score = _grade(fields[-1])
+        if number == rows[0][0] and score is None:  # the names of the columns
+            continue
+        if score is None or not math.isfinite(score) or len(fields) < 3:
+            wants = "a query, a document and a grade, with tabs between"
+            raise BadData(f"{path}: line {number} is not {wants}: {line.strip()[:60]!r}")
+        query, document = fields[0], fields[-2]  # TREC's has a column between
         if query not in queries:
             draft.leave_out("right answers are of a query that is not there", query)
         elif document not in documents:
@@ -105,3 +107,11 @@ def _judged(draft: Draft, path: Path, documents: dict[str, str], queries: dict[s
                 draft.leave_out("right answers come more than once (the best grade counts)", f"{query} {document}")
             found[query, document] = max(score, found.get((query, document), 0.0))
     return [Judgment(f"query {query}", f"document {key}", grade) for (query, key), grade in found.items()]
+
+
+def _grade(said: str) -> float | None:
+    """A grade, None for what is no number."""
+    try:
+        return float(said)
+    except ValueError:
+        return None

@@ -31,8 +31,8 @@ def layouts() -> Mapping[str, Layout]:
     return {
         "library": Layout(own.is_library, own.from_library),
         "beir": Layout(_is_beir, judgments.from_beir),
-        "coco": Layout(_is_coco, captions.from_coco),
-        "karpathy": Layout(_is_karpathy, captions.from_karpathy),
+        "coco": Layout(_is_coco, _from_coco),
+        "karpathy": Layout(_is_karpathy, lambda request: captions.from_karpathy(_json_of(request))),
         "tokens": Layout(_is_tokens, captions.from_tokens),
         "table": Layout(_is_table, _from_table),
         "classes": Layout(lambda path: path.is_dir() and classes.looks_like(path), classes.from_folders),
@@ -41,16 +41,27 @@ def layouts() -> Mapping[str, Layout]:
 
 def read(request: Request, format: str | None) -> Dataset:
     """The data set as asked for, of the layout that is named, else the first that fits. Raises BadData."""
+    if format is not None and format not in layouts():
+        raise BadData(f"there is no format {format!r}: choose among {', '.join(layouts())}")
+    try:
+        if not request.path.exists():
+            raise BadData(f"{request.path}: does not exist: give a table, a folder, or a library to evaluate on")
+        return _read(request, format)
+    except OSError as error:
+        place, why = error.filename or request.path, error.strerror or error
+        raise BadData(f"{place}: cannot be read ({why}): see to its name and to your right to read it") from error
+
+
+def _read(request: Request, format: str | None) -> Dataset:
     known = layouts()
-    if format is not None and format not in known:
-        raise BadData(f"there is no format {format!r}: choose among {', '.join(known)}")
-    if not request.path.exists():
-        raise BadData(f"{request.path}: does not exist: give a table, a folder, or a library to evaluate on")
     if format is not None:
         return known[format].read(request)
     for layout in known.values():
         if layout.fits(request.path):
             return layout.read(request)
+    if request.path.is_dir() and len(tables := _tables_in(request.path)) > 1:
+        names = ", ".join(tables[:3]) + (" and others" if len(tables) > 3 else "")
+        raise BadData(f"{request.path}: has several tables ({names}): name the one that is meant")
     raise BadData(
         f"{request.path}: is no data set that is known: give a CSV, TSV, JSONL or Parquet table of files with texts or "
         "classes, a folder of classes, a benchmark's folder (COCO, Flickr, BEIR, ESC-50), or a library"
@@ -64,23 +75,52 @@ def _is_beir(path: Path) -> bool:
 
 
 def _is_coco(path: Path) -> bool:
-    return bool(captions.coco_files(path)) if path.is_dir() else _is_json(path) and captions.is_coco(read_json(path))
+    return (path.is_dir() and bool(captions.coco_files(path))) or _holds(path, captions.is_coco)
+
+
+def _from_coco(request: Request) -> Dataset:
+    usual = request.path.is_dir() and captions.coco_files(request.path)
+    return captions.from_coco(request if usual else _json_of(request))
 
 
 def _is_karpathy(path: Path) -> bool:
-    return _is_json(path) and captions.is_karpathy(read_json(path))
+    return _holds(path, captions.is_karpathy)
 
 
 def _is_tokens(path: Path) -> bool:
-    return captions.token_file(path) is not None if path.is_dir() else path.suffix == ".token" or _token_name(path)
+    if path.is_dir():
+        return captions.token_file(path) is not None
+    named = path.suffix == ".token" or path.name.endswith("token.txt")
+    return named or (path.suffix == ".txt" and captions.begins_with_token(path))
 
 
-def _token_name(path: Path) -> bool:
-    return path.name.endswith("token.txt")
+def _holds(path: Path, fits: Callable[[object], bool]) -> bool:
+    """Whether a JSON file, or the only table of a folder where that is one, has such content."""
+    file = _json_in(path)
+    if file is None:
+        return False
+    try:
+        return fits(read_json(file))
+    except BadData:
+        if file == path:
+            raise
+        return False  # a damaged file in a folder says nothing of what else is there
 
 
-def _is_json(path: Path) -> bool:
-    return path.is_file() and path.suffix.lower() == ".json"
+def _json_in(path: Path) -> Path | None:
+    if path.is_dir():
+        tables = _tables_in(path)
+        return path / tables[0] if len(tables) == 1 and tables[0].lower().endswith(".json") else None
+    return path if path.suffix.lower() == ".json" else None
+
+
+def _json_of(request: Request) -> Request:
+    """The same of the only JSON file of a folder. Raises BadData where there is none, or several."""
+    if not request.path.is_dir():
+        return request
+    if (path := _json_in(request.path)) is None:
+        raise BadData(f"{request.path}: has no JSON file of captions, or several tables: name the file that is meant")
+    return Request(path, request.said, request.split)
 
 
 def _is_table(path: Path) -> bool:
@@ -94,10 +134,16 @@ def _table_in(folder: Path) -> Path | None:
     for name in TABLES:
         if (path := folder / name).is_file():
             return path
-    found = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES and path.is_file()]
-    if len(found) != 1 or (classes.looks_like(folder) and not pairs.is_usable(found[0])):
+    found = _tables_in(folder)
+    if len(found) != 1 or (classes.looks_like(folder) and not pairs.is_usable(folder / found[0])):
         return None
-    return found[0]
+    return folder / found[0]
+
+
+def _tables_in(folder: Path) -> list[str]:
+    """The names of the tables in a folder."""
+    there = (path for path in sorted(folder.iterdir()) if path.suffix.lower() in SUFFIXES)
+    return [path.name for path in there if path.is_file()]
 
 
 def _from_table(request: Request) -> Dataset:

@@ -7,10 +7,10 @@ from pathlib import Path
 from sensorium.core.errors import BadData
 from sensorium.core.types import Modality
 from sensorium.evaluate.data.classes import class_texts, pretty
-from sensorium.evaluate.data.columns import Columns, said
+from sensorium.evaluate.data.columns import Columns, file_said, said
 from sensorium.evaluate.data.draft import Draft
-from sensorium.evaluate.data.media import Folders, beside, is_address, modality_of
-from sensorium.evaluate.data.request import Request
+from sensorium.evaluate.data.media import Folders, beside, is_address, modality_of, named
+from sensorium.evaluate.data.request import Request, at_home
 from sensorium.evaluate.data.tables import Row, Table, read_table
 from sensorium.evaluate.dataset import Dataset
 
@@ -20,6 +20,7 @@ FOLDERS = (
 )  # fmt: skip
 SPLITS = "splits.csv"
 _LONELY = "files have no text"
+_MISSING = "files are missing"
 
 
 def from_table(request: Request, name: str | None = None) -> Dataset:
@@ -33,8 +34,10 @@ def from_table(request: Request, name: str | None = None) -> Dataset:
         return reading.pairs(table)
     if columns.classes:
         return reading.classes(table)
-    there, ask = ", ".join(table.columns) or "none", f"{request.path.name}?image=COLUMN&text=COLUMN"
-    raise BadData(f"{request.path}: which columns are files, and which texts or classes? It has {there}: say {ask}")
+    there, ask = ", ".join(table.columns) or "none", f"say {request.path.name}?image=COLUMN&text=COLUMN"
+    if any(named(column) for column in table.columns):
+        ask = f"its first line should name the columns, as in image,caption; or {ask}"
+    raise BadData(f"{request.path}: which columns are files, and which texts or classes? It has {there}: {ask}")
 
 
 def is_usable(path: Path) -> bool:
@@ -51,26 +54,26 @@ def files_beside(request: Request) -> Folders:
     folder = request.one("files")
     if folder is None:
         return beside(request.path, *FOLDERS)
-    place = request.path.parent / Path(folder).expanduser()
+    place = request.path.parent / at_home(Path(folder))
     if not place.is_dir():
         raise BadData(f"{request.path}: the folder {place} that its files should be in does not exist")
-    return Folders([place])
+    return Folders([place], moved=True)
 
 
 class _Reading:
-    """Goes through the rows of a table; `missing` are the files that were looked for in vain."""
+    """Goes through the rows of a table; `unused` are the files that cannot be used, by name, and why."""
 
     def __init__(self, request: Request, columns: Columns, draft: Draft) -> None:
         self.columns, self.draft = columns, draft
         self.folders = files_beside(request)
         self.request = request
         self.splits = _splits_beside(request, columns)
-        self.missing: set[str] = set()
+        self.unused: dict[str, str] = {}
 
     def pairs(self, table: Table) -> Dataset:
         """What stands in one row belongs together, and so do rows with the same file."""
         for number, row in enumerate(table.rows, 1):
-            files = [(name, mod) for col, mod in self.columns.files.items() if (name := said(row.get(col)))]
+            files = [(name, mod) for col, mod in self.columns.files.items() if (name := file_said(row.get(col)))]
             group = files[0][0] if files else f"row {number}"
             if self.columns.files and not files:
                 self.draft.leave_out("rows name no file", f"row {number}")
@@ -92,7 +95,7 @@ class _Reading:
         (column, modality), *_ = self.columns.files.items()
         recordings = set()
         for number, row in enumerate(table.rows, 1):
-            name, label = said(row.get(column)), pretty(self._label(row))
+            name, label = file_said(row.get(column)), pretty(self._label(row))
             split = self._split(row, name)
             if not self.draft.wants(split):
                 continue
@@ -112,23 +115,20 @@ class _Reading:
     def _file(self, name: str, modality: Modality | None, group: str, label: str, split: str) -> bool:
         if self.draft.has(name):
             return self.draft.file(name, Path(name), "image", group)
-        if name in self.missing:
+        if name in self.unused:
             return False
         path = None if is_address(name) else self.folders.find(name)
         found = modality if path is None or modality is not None else modality_of(path)
         if path is not None and found is not None:
             return self.draft.file(name, path, found, group, label=label, split=split)
-        self.missing.add(name)
-        why = "files are neither texts, pictures nor sounds" if path is not None else "files are missing"
-        self.draft.leave_out("files are addresses on the web, fetch them first" if is_address(name) else why, name)
+        why = "files are neither texts, pictures nor sounds" if path is not None else _MISSING
+        self.unused[name] = "files are addresses on the web, fetch them first" if is_address(name) else why
+        self.draft.leave_out(self.unused[name], name)
         return False
 
     def _check_found(self) -> None:
-        if self.missing and not self.draft.samples:
-            raise BadData(
-                f"{self.request.path}: none of the {len(self.missing):,} files that it names was found (the first: "
-                f"{min(self.missing)}): say where they lie, as in {self.request.path.name}?files=FOLDER"
-            )
+        if self.unused and not self.draft.samples and set(self.unused.values()) == {_MISSING}:
+            raise self.folders.nothing(self.request.path, self.unused)
 
     def _label(self, row: Row) -> str:
         return said(row.get(self.columns.label)) if self.columns.label else ""
@@ -157,4 +157,4 @@ def _splits_beside(request: Request, columns: Columns) -> dict[str, str]:
     if not told.split or not told.files:
         raise BadData(f"{place}: a table of splits has a column of files and a column `split`: {table.columns}")
     column = next(iter(told.files))
-    return {said(row.get(column)): told.split_of(row) for row in table.rows}
+    return {file_said(row.get(column)): told.split_of(row) for row in table.rows}

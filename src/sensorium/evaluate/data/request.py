@@ -38,13 +38,13 @@ class Request:
         """From a path with options behind a question mark. Raises BadData for one that there is none of."""
         text = os.fspath(path)
         said: Mapping[str, Sequence[str]] = {}
-        if "?" in text and not Path(text).exists():
+        if "?" in text and not os.path.exists(text):  # noqa: PTH110 - which has no error for a name that is too long
             text, _, query = text.partition("?")
-            said = parse_qs(query, keep_blank_values=True)
+            said = parse_qs(query.replace("+", "%2B"), keep_blank_values=True)  # a plus is one: this is no form
         for name in said:
             if name not in OPTIONS:
                 raise BadData(f"{path}: there is no option {name!r}: choose among {', '.join(OPTIONS)}")
-        return cls(Path(text).expanduser().absolute(), said, split)
+        return cls(at_home(Path(text)).absolute(), said, split)
 
     @property
     def name(self) -> str:
@@ -54,6 +54,14 @@ class Request:
     def one(self, option: str) -> str | None:
         """What was said for an option, the last of several."""
         return self.said[option][-1] if self.said.get(option) else None
+
+
+def at_home(path: Path) -> Path:
+    """A path with `~` for the home folder; as it is when there is no such user."""
+    try:
+        return path.expanduser()
+    except RuntimeError:  # then there is no such path either, which is said where it is opened
+        return path
 
 
 def same_split(one: str, other: str) -> bool:

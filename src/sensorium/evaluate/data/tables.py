@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -49,6 +51,8 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except OSError as error:
         raise BadData(f"{path}: cannot be read ({error.strerror or error})") from error
+    except UnicodeDecodeError as error:
+        raise BadData(f"{path}: is not UTF-8, as JSON must be ({error}): save it as UTF-8") from error
     except (ValueError, RecursionError) as error:
         raise BadData(f"{path}: is not JSON ({error}): the file may be cut off, fetch it again") from error
 
@@ -77,39 +81,66 @@ def text_lines(path: Path) -> tuple[list[str], list[str]]:
         data = path.read_bytes()
     except OSError as error:
         raise BadData(f"{path}: cannot be read ({error.strerror or error})") from error
-    if b"\0" in data:
-        raise BadData(f"{path}: is no text file: give a CSV, TSV, JSONL or Parquet file")
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # what Excel calls Unicode text
     try:
-        return data.decode(_UTF8).splitlines(keepends=True), []
+        text, notes = data.decode("utf-16" if wide else _UTF8), []
     except UnicodeDecodeError:
-        odd = f"{path.name} is not UTF-8: read as {_OLD}"
-        return data.decode(_OLD, "replace").splitlines(keepends=True), [odd]
+        text, notes = data.decode(_OLD, "replace"), [f"{path.name} is not UTF-8: read as {_OLD}"]
+    if "\0" in text:
+        raise BadData(f"{path}: is no text file: give a CSV, TSV, JSONL or Parquet file")
+    # not str.splitlines, for which U+2028 and the like end a line as well: they may stand in a caption
+    return list(io.StringIO(text, newline="")), notes
 
 
 def _delimited(path: Path) -> Table:
     lines, notes = text_lines(path)
-    first = next((line for line in lines if line.strip()), None)
+    first = next((line for line in lines if line.strip(" ,;|\t\r\n")), None)
     if first is None:
         raise BadData(f"{path}: is empty")
     delimiter = "\t" if path.suffix.lower() == ".tsv" else max(_DELIMITERS, key=first.count)
-    # Flickr30k's results.csv has `|` between its columns, and quotes that mean nothing.
-    plain = delimiter == "|"
-    try:
-        rows = list(csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL))
-    except csv.Error as error:
-        raise BadData(f"{path}: cannot be read as a table ({error}): a quote may not be closed") from error
-    rows = [row for row in rows if any(field.strip() for field in row)]
+    rows = [row for row in _rows(path, lines, delimiter) if any(field.strip() for field in row)]
     columns = tuple(name.strip() for name in rows[0])
-    if len(set(columns)) < len(columns):
-        twice = next(name for name in columns if columns.count(name) > 1)
+    twice = next((name for name in columns if name and columns.count(name) > 1), None)
+    if twice is not None:
         raise BadData(f"{path}: has two columns {twice!r}: name them apart")
     last = len(columns) - 1
     found: list[Row] = []
     for row in rows[1:]:
+        while len(row) > len(columns) and not row[-1].strip():  # empty columns of a spreadsheet
+            row.pop()
         if len(row) > len(columns):  # commas of a text that is not quoted
             row = [*row[:last], delimiter.join(row[last:])]
         found.append({name: value.strip() for name, value in zip(columns, row, strict=False)})
     return Table(columns, found, notes)
+
+
+def _rows(path: Path, lines: list[str], delimiter: str) -> list[list[str]]:
+    """The fields of each row. Where quotes fit, they are taken for those of CSV; where they do not, for text.
+
+    Raises BadData for a quote that would swallow the rows after it.
+    """
+    plain = delimiter == "|"  # of Flickr30k's results.csv, whose quotes mean nothing
+    reader = csv.reader(lines, delimiter=delimiter, strict=True, quoting=csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL)
+    rows: list[list[str]] = []
+    begins = 1
+    try:
+        for row in reader:
+            rows.append(row)
+            begins = reader.line_num + 1
+        return rows
+    except csv.Error as error:
+        wrong = error
+    try:
+        plain = delimiter in "|\t"
+        rows = list(csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE if plain else csv.QUOTE_MINIMAL))
+        if len(rows) == len(lines):
+            return rows
+    except csv.Error as error:
+        wrong = error
+    raise BadData(
+        f"{path}: cannot be read as a table ({wrong}, in the row of line {begins}): a quote may not be closed; write "
+        "one within a text twice"
+    ) from wrong
 
 
 def _of_dicts(rows: list[dict[str, Any]]) -> Table:
@@ -131,7 +162,20 @@ def _parquet(path: Path) -> Table:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
+        schema = pq.read_schema(path)
+        files = [field.name for field in schema if _holds_files(field.type)]
+        table = pq.read_table(path, columns=[name for name in schema.names if name not in files])
     except (pa.ArrowException, ValueError) as error:
         raise BadData(f"{path}: cannot be read as Parquet ({' '.join(str(error).split())})") from error
-    return Table(tuple(table.column_names), table.to_pylist())
+    rows = table.to_pylist()
+    blank = dict.fromkeys(files, b"")
+    return Table(tuple(schema.names), [{**row, **blank} for row in rows] if files else rows)
+
+
+def _holds_files(kind: Any) -> bool:
+    """Whether a column of Parquet has files in it, not their names: gigabytes, which are not read."""
+    import pyarrow.types as of
+
+    if of.is_struct(kind):
+        return any(_holds_files(field.type) for field in kind)
+    return bool(of.is_binary(kind) or of.is_large_binary(kind))

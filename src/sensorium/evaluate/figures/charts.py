@@ -14,7 +14,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from sensorium.core.errors import BadData
-from sensorium.evaluate.figures.drawing import DASHES, MARKERS, SERIES, Paper, light, standalone, style_sheet
+from sensorium.evaluate.figures.drawing import (
+    DASHES,
+    MARKERS,
+    SERIES,
+    Paper,
+    any_script,
+    light,
+    standalone,
+    style_sheet,
+    word,
+)
 from sensorium.evaluate.figures.maps import batch, class_confusion, layout, matrix, scatter
 
 __all__ = [
@@ -61,11 +71,16 @@ class Point:
 
 
 def precision_over_k(
-    curves: Sequence[Curve], *, title: str, queries: int, gallery: int, chance: Curve | None = None,
-    y_label: str = "right answer among the first k (% of queries)",
+    curves: Sequence[Curve], *, title: str, queries: int | None, gallery: int, chance: Curve | None = None,
+    y_label: str = "right answer among the first k (% of queries)", confidence: float = 0.95,
 ) -> str:  # fmt: skip
-    """The share of queries answered within k over k, on a logarithmic axis, with the line of a random ranking."""
-    paper = Paper(title, f"{queries:,} queries, {gallery:,} answers to choose from; bands: 95 % intervals", height=340)
+    """The share of queries answered within k over k, on a logarithmic axis, with the line of a random ranking.
+
+    `queries` None: the curves differ in it, and their names say it. `confidence` is that of their intervals.
+    """
+    asked = "" if queries is None else f"{queries:,} queries, "
+    bands = f"bands: {100 * confidence:g} % intervals"
+    paper = Paper(title, f"{asked}a gallery of {gallery:,}; {bands}", height=340)
     _draw(paper.axes, curves)
     if chance is not None:
         _chance(paper.axes, chance)
@@ -89,10 +104,11 @@ def bars(entries: Sequence[Bar], *, title: str, about: str, x_label: str) -> str
     paper = Paper(title, about, height=76 + step * len(names) + (26 if several else 0))
     thick = 0.62 if not several else 0.8 / len(series)
     room = max(max(bar.value, bar.high or 0, bar.chance or 0) for bar in entries)
+    first = {bar.series: bar for bar in reversed(entries)}  # which stands for its series below the axes
     for bar in entries:
         at = names.index(bar.name) + (series.index(bar.series) - (len(series) - 1) / 2) * thick
         colour = light(SERIES[series.index(bar.series) % len(SERIES)])
-        label = bar.series if bar.name == names[0] and several else None
+        label = word(bar.series) if several and bar is first[bar.series] else None
         paper.axes.barh(at, bar.value, thick * 0.9, color=colour, alpha=0.85, linewidth=0, label=label)
         if bar.low is not None and bar.high is not None:
             reach = [[max(bar.value - bar.low, 0)], [max(bar.high - bar.value, 0)]]
@@ -106,7 +122,7 @@ def bars(entries: Sequence[Bar], *, title: str, about: str, x_label: str) -> str
         end = max(bar.value, bar.high or 0, bar.chance or 0)
         looks = {"va": "center", "fontsize": 11.5, "color": light("ink")}
         paper.axes.annotate(_percent(bar.value), (end, at), (6, 0), textcoords="offset points", **looks)
-    paper.axes.set_yticks(range(len(names)), names, color=light("ink"))
+    paper.axes.set_yticks(range(len(names)), map(word, names), color=light("ink"))
     paper.axes.tick_params(axis="y", length=0)
     paper.axes.set_ylim(len(names) - 0.45, -0.55)
     paper.axes.grid(False, axis="y")
@@ -129,7 +145,7 @@ def time_against_accuracy(
         own = [point for point in points if point.series == name]
         x, y = [p.milliseconds for p in own], [p.accuracy for p in own]
         looks = {"color": light(SERIES[number % len(SERIES)]), "marker": MARKERS[number % len(MARKERS)]}
-        paper.axes.plot(x, y, linestyle="none", markersize=8, label=name if len(series) > 1 else None, **looks)
+        paper.axes.plot(x, y, linestyle="none", markersize=8, label=word(name) if len(series) > 1 else None, **looks)
         known = [
             (p, max(p.accuracy - p.low, 0), max(p.high - p.accuracy, 0))
             for p in own
@@ -231,7 +247,7 @@ def _draw(axes: Any, curves: Sequence[Curve]) -> None:
         axes.plot(
             curve.x,
             curve.y,
-            label=curve.name,
+            label=word(curve.name),
             marker=MARKERS[number % len(MARKERS)],
             markevery=every,
             linewidth=2,
@@ -241,12 +257,13 @@ def _draw(axes: Any, curves: Sequence[Curve]) -> None:
 
 
 def _chance(axes: Any, curve: Curve) -> None:
-    axes.plot(curve.x, curve.y, label=curve.name, color=light("soft"), linewidth=1.4, linestyle=(0, (1, 1.6)))
+    axes.plot(curve.x, curve.y, label=word(curve.name), color=light("soft"), linewidth=1.4, linestyle=(0, (1, 1.6)))
 
 
 def _label_points(paper: Paper, points: Sequence[Point]) -> None:
     """Write each point's name where it covers no other point and no other name."""
-    paper.figure.draw_without_rendering()
+    with any_script():
+        paper.figure.draw_without_rendering()
     at = paper.axes.transData.transform([(point.milliseconds, point.accuracy) for point in points])
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in at]
     for point in points:
@@ -256,7 +273,8 @@ def _label_points(paper: Paper, points: Sequence[Point]) -> None:
             taken.append((x - 4, low, x + 4, high))
     frame = paper.axes.bbox
     for point, (x, y) in zip(points, at, strict=True):
-        wide = 6.8 * len(point.name)
+        name = word(point.name)
+        wide = 6.8 * len(name)
         tries = [
             (10, -4),
             (-10 - wide, -4),
@@ -273,7 +291,7 @@ def _label_points(paper: Paper, points: Sequence[Point]) -> None:
         box = (free or inside or boxes)[0]
         taken.append(box)
         paper.axes.annotate(
-            point.name, (point.milliseconds, point.accuracy), (box[0] - x, box[1] + 2 - y), textcoords="offset points",
+            name, (point.milliseconds, point.accuracy), (box[0] - x, box[1] + 2 - y), textcoords="offset points",
             fontsize=11.5, color=light("ink"), in_layout=False,
         )  # fmt: skip
 

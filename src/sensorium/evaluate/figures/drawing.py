@@ -10,7 +10,9 @@ import hashlib
 import io
 import re
 import textwrap
+import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from html import escape
 from typing import Any
 
@@ -30,6 +32,7 @@ COLOURS: dict[str, tuple[str, str]] = {
 SERIES = ("a", "b", "c", "d", "e", "f", "g")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 DASHES = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (7, 2, 2, 2)), (0, (4, 1.5)), (0, (1, 1)), (0, (9, 3)))
+_TITLE = 600  # characters, at most
 LEVELS = 12  # of a map, from nothing to all
 _RAMP = (("#f4f6fb", "#6f9fd0", "#08306b"), ("#222732", "#3f7fc0", "#d8ebff"))
 _NUMBER = re.compile(r"-?\d+\.\d+")
@@ -42,6 +45,16 @@ _LINK = "{http://www.w3.org/1999/xlink}href"
 def light(name: str) -> str:
     """The colour of that name on light paper."""
     return COLOURS[name][0]
+
+
+def word(name: str, most: int = 48) -> str:
+    """A name as a figure can show it: on one line, without control characters and halves of characters, not too long.
+
+    Names come from folders and files, which may be called anything.
+    """
+    whole = name.encode("utf-8", "replace").decode()
+    plain = " ".join("".join(one if one.isprintable() else " " for one in whole).split())
+    return plain if len(plain) <= most else f"{plain[: most - 1]}…"
 
 
 def level(share: float) -> int:
@@ -92,6 +105,14 @@ def ready() -> None:
         raise ExtraMissing(MISSING) from error
 
 
+@contextmanager
+def any_script() -> Iterator[None]:
+    """Letters that matplotlib's font lacks are no matter: they are written as text, in the reader's fonts."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font")
+        yield
+
+
 class Paper:
     """One figure: `axes` to draw on, a title and a line about n above it, a legend below."""
 
@@ -102,6 +123,7 @@ class Paper:
         from matplotlib.figure import Figure
         from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+        title, about = word(title, _TITLE), word(about, _TITLE)
         self.title, self.about = title, about
         titles, lines = textwrap.wrap(title, 50), textwrap.wrap(about, 68)
         top = 10 + 20 * len(titles) + 16 * len(lines) + 4
@@ -143,7 +165,7 @@ class Paper:
         import matplotlib
 
         out = io.StringIO()
-        with matplotlib.rc_context(self._settings):
+        with matplotlib.rc_context(self._settings), any_script():
             self.figure.savefig(
                 out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
             )

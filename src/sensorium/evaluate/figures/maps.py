@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sensorium.core.errors import BadData, ExtraMissing
-from sensorium.evaluate.figures.drawing import LEVELS, MARKERS, MISSING, SERIES, Paper, level, light
+from sensorium.evaluate.figures.drawing import LEVELS, MARKERS, MISSING, SERIES, Paper, level, light, word
 
 Floats = NDArray[np.float64]
 
@@ -43,8 +43,8 @@ def matrix(
         if below:
             said = f"chance {100 * by_chance:.1f} %"
             paper.axes.text(column, row + 0.22, said, ha="center", va="center", fontsize=11, color=colour)
-    paper.axes.set_xticks(range(len(columns)), columns, color=light("ink"))
-    paper.axes.set_yticks(range(len(rows)), rows, color=light("ink"))
+    paper.axes.set_xticks(range(len(columns)), map(word, columns), color=light("ink"))
+    paper.axes.set_yticks(range(len(rows)), map(word, rows), color=light("ink"))
     paper.say(column_label, row_label)
     return paper.svg()
 
@@ -89,8 +89,9 @@ def class_confusion(counts: ArrayLike, names: Sequence[str], *, title: str, abou
     _cells(paper.axes, shares, gap=0.02 if named else 0.0)
     if named:
         size = 11.5 if len(names) <= 16 else 10
-        paper.axes.set_xticks(range(len(names)), names, rotation=90 if len(names) > 6 else 0, fontsize=size)
-        paper.axes.set_yticks(range(len(names)), names, fontsize=size)
+        short = [word(name, 24) for name in names]
+        paper.axes.set_xticks(range(len(names)), short, rotation=90 if len(names) > 6 else 0, fontsize=size)
+        paper.axes.set_yticks(range(len(names)), short, fontsize=size)
         paper.axes.set_aspect("equal")
     else:
         _frame(paper, len(names))
@@ -207,9 +208,8 @@ def _scale(paper: Paper, low: str, middle: str, high: str) -> None:
 
 
 def _dots(axes: Any, places: Floats, colour: str, marker: str, size: float, label: str) -> None:
-    axes.scatter(
-        places[:, 0], places[:, 1], s=size, color=light(colour), marker=marker, linewidths=0, alpha=0.85, label=label
-    )  # fmt: skip
+    looks = {"s": size, "color": light(colour), "marker": marker, "linewidths": 0, "alpha": 0.85}
+    axes.scatter(places[:, 0], places[:, 1], label=word(label), **looks)
 
 
 def _worst(table: Floats, names: Sequence[str]) -> Iterator[str]:
@@ -217,4 +217,4 @@ def _worst(table: Floats, names: Sequence[str]) -> Iterator[str]:
     for at in np.argsort(-beside, axis=None, kind="stable")[:_WORST]:
         row, column = divmod(int(at), len(names))
         if beside[row, column] > 0:
-            yield f"{names[row]} as {names[column]} ({int(beside[row, column])} of {int(table[row].sum())})"
+            yield f"{word(names[row])} as {word(names[column])} ({int(beside[row, column])} of {int(table[row].sum())})"

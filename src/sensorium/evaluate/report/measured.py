@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from sensorium.evaluate.report.questions import shown
+from sensorium.evaluate.report.questions import confidence_of, shown
 
 if TYPE_CHECKING:
     from sensorium.evaluate.results import Results
@@ -41,8 +41,8 @@ def how_measured(results: Results) -> Iterator[str]:
         **{name: _said(value) for name, value in results.machine.items()},
     })  # fmt: skip
     yield "</div>\n"
-    confidence = 100 * float(results.plan.get("confidence", 0.95))
-    yield f"<p>Intervals are {confidence:g} % bootstrap intervals; queries of one group (the captions of one picture) "
+    yield f"<p>Intervals are {100 * confidence_of(results):g} % bootstrap intervals; "
+    yield "queries of one group (the captions of one picture) "
     yield "are resampled together. Chance is what a random order of everything that could be answered gives.</p>\n<dl>"
     named = {measure.partition("@")[0] for run in results.runs for measure in run.figures}
     for name, meaning in _MEANINGS:

@@ -25,7 +25,7 @@ Preview = Callable[[str], bytes | None]
 
 _HARD = 5  # hard queries of a run that are shown; the JSON has more
 _RIGHT = 2  # right answers of a hard query that are shown
-_FAILURES = 200  # files that could not be read that are listed
+_FAILURES = 200  # of what has no vector, as many are listed
 _TEXT = 260  # characters of a text
 
 
@@ -48,7 +48,7 @@ def write_report(results: Results, path: str | PathLike[str], *, preview: Previe
     else:
         with Previews() as made:
             page = "".join(_page(results, made))
-    place.write_text(page, encoding="utf-8")
+    place.write_text(page, encoding="utf-8", errors="replace")  # names of files may be no UTF-8
     return place
 
 
@@ -88,7 +88,7 @@ def _header(results: Results) -> Iterator[str]:
         figure = run.figures["R@10"]
         yield f"<li><b>{100 * figure.value:.1f} %</b><span>R@10: {escape(in_words(run.direction))}</span></li>"
     if results.failures:
-        yield f"<li><b>{len(results.failures):,}</b><span>files not read</span></li>"
+        yield f"<li><b>{len(results.failures):,}</b><span>without a vector</span></li>"
     yield f"<li><b>{results.seconds:,.0f} s</b><span>to measure it all</span></li></ul>\n"
     if notes := [*results.data.notes, *results.notes]:
         yield f'<ul class="note">{"".join(f"<li>{escape(note)}</li>" for note in notes)}</ul>\n'
@@ -139,7 +139,7 @@ def _hard(one: Hardest, preview: Preview) -> Iterator[str]:
         yield _found(answer, preview)
     yield "</ol>\n"
     if len(missing) > _RIGHT:
-        yield f'<p class="more">and {len(missing) - _RIGHT:,} more would have been right</p>\n'
+        yield '<p class="more">others would have been right too</p>\n'
     yield "</article>\n"
 
 
@@ -179,7 +179,7 @@ def _failures(results: Results) -> Iterator[str]:
     if not results.failures:
         return
     yield '<section id="failures">\n<h2>Failures</h2>\n'
-    yield f'<p class="answer">{len(results.failures):,} files could not be read: neither asked nor answered.</p>\n'
+    yield f'<p class="answer">{len(results.failures):,} without a vector: neither asked nor answered.</p>\n'
     yield '<div class="scroll"><table><thead><tr><th>file</th><th>why</th></tr></thead><tbody>'
     for failure in results.failures[:_FAILURES]:
         yield f"<tr><td>{escape(failure.path)}</td><td>{escape(failure.why)}</td></tr>"

@@ -12,6 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from sensorium.evaluate.figures import charts as draw
+from sensorium.evaluate.figures.drawing import SERIES
 from sensorium.evaluate.results import ALL, LETTERS
 
 if TYPE_CHECKING:
@@ -63,15 +64,22 @@ def questions(results: Results) -> Iterator[Section]:
     first = results.runs[0]
     base = {"model": first.model, "metric": first.metric, "index": first.index}
     plain = _where(results.runs, **base)
-    yield _directions(plain, base, tuple(_matrices(results)))
-    yield from _choice(results.runs, base, "model", "Which model?")
-    yield from _choice(results.runs, base, "metric", "Which metric?")
-    yield from _indexes(results.runs, base)
-    yield from _over_k(results.runs, base)
+    confidence = confidence_of(results)
+    lines = f"lines: {100 * confidence:g} % intervals"
+    yield _directions(plain, base, lines, tuple(_matrices(results)))
+    yield from _choice(results.runs, base, "model", "Which model?", lines)
+    yield from _choice(results.runs, base, "metric", "Which metric?", lines)
+    yield from _indexes(results.runs, base, lines)
+    yield from _over_k(results.runs, base, confidence)
     yield from _crowding(plain, results)
     yield Section(
         "all", "All runs", "All runs", f"{len(results.runs):,} runs, every measure.", (_details(results.runs),)
     )
+
+
+def confidence_of(results: Results) -> float:
+    """That of the intervals, from 0 to 1."""
+    return float(results.plan.get("confidence", 0.95))
 
 
 def _matrices(results: Results) -> Iterator[str]:
@@ -93,7 +101,7 @@ def _matrices(results: Results) -> Iterator[str]:
         )  # fmt: skip
 
 
-def _directions(runs: Sequence[Measured], base: dict[str, str], matrices: tuple[str, ...]) -> Section:
+def _directions(runs: Sequence[Measured], base: dict[str, str], lines: str, matrices: tuple[str, ...]) -> Section:
     names = [name for name in ("R@1", "R@10") if any(name in run.figures for run in runs)]
     lead, drawn = "", []
     entries = [
@@ -106,7 +114,7 @@ def _directions(runs: Sequence[Measured], base: dict[str, str], matrices: tuple[
         lead = f"Best: {in_words(best.direction)}, {key} {said(key, best.figures[key])}."
         if best is not worst:
             lead += f" Hardest: {in_words(worst.direction)}, {said(key, worst.figures[key])}."
-        about = f"{', '.join(base.values())}; lines: 95 % intervals, dashes: chance"
+        about = f"{', '.join(base.values())}; {lines}, dashes: chance"
         drawn.append(draw.bars(entries, title="Which direction is easy?", about=about, x_label=_R_LABEL))
     table = _table(runs, [("direction", lambda run: in_words(run.direction))])
     return Section("directions", "Directions", "Which direction?", lead, (table,), (*drawn, *matrices))
@@ -115,7 +123,9 @@ def _directions(runs: Sequence[Measured], base: dict[str, str], matrices: tuple[
 _R_LABEL = "right answer among the first k (% of queries)"
 
 
-def _choice(runs: Sequence[Measured], base: dict[str, str], what: str, title: str) -> Iterator[Section]:
+def _choice(
+    runs: Sequence[Measured], base: dict[str, str], what: str, title: str, lines: str
+) -> Iterator[Section]:  # fmt: skip
     """What changes where only the model or the metric does."""
     kept = _where(runs, **{name: value for name, value in base.items() if name != what})
     options = _once(getattr(run, what) for run in kept)
@@ -125,7 +135,7 @@ def _choice(runs: Sequence[Measured], base: dict[str, str], what: str, title: st
     key = _key(kept)
     drawn, lead = [], ""
     if key is not None:
-        about = f"{fixed}; lines: 95 % intervals, dashes: chance"
+        about = f"{fixed}; {lines}, dashes: chance"
         entries = [_bar(in_words(run.direction), run.figures[key], getattr(run, what)) for run in kept]
         drawn.append(draw.bars(entries, title=f"{title.rstrip('?')} is best?", about=about, x_label=_unit(key)))
         lead = _wins(kept, what, options, key)
@@ -137,18 +147,26 @@ def _choice(runs: Sequence[Measured], base: dict[str, str], what: str, title: st
 
 
 def _wins(runs: Sequence[Measured], what: str, options: Sequence[str], key: str) -> str:
-    """In how many directions each is best, and in how many of these its interval lies apart from the next."""
-    wins, apart = dict.fromkeys(options, 0), dict.fromkeys(options, 0)
+    """In how many directions each is best, or behind the best where no one is, and how often clearly."""
+    ahead, behind = (dict.fromkeys(options, (0, 0)) for _ in range(2))
     for direction in _once(run.direction for run in runs):
         ranked = sorted((r for r in runs if r.direction == direction), key=lambda r: -r.figures[key].value)
-        if len(ranked) > 1 and ranked[0].figures[key].value > ranked[1].figures[key].value:
-            wins[getattr(ranked[0], what)] += 1
-            apart[getattr(ranked[0], what)] += ranked[0].figures[key].low > ranked[1].figures[key].high
-    told = [f"{o} is ahead in {_count(n, 'direction')}, clearly in {apart[o]}" for o, n in wins.items() if n]
-    return f"By {key}: {'; '.join(told)} (clearly: the intervals do not meet)." if told else f"By {key} they are equal."
+        best = ranked[0].figures[key]
+        for run in ranked[1:]:
+            if (figure := run.figures[key]).value < best.value:
+                many, clearly = behind[getattr(run, what)]
+                behind[getattr(run, what)] = many + 1, clearly + (figure.high < best.low)
+        if len(ranked) > 1 and ranked[1].figures[key].value < best.value:
+            many, clearly = ahead[getattr(ranked[0], what)]
+            ahead[getattr(ranked[0], what)] = many + 1, clearly + (best.low > ranked[1].figures[key].high)
+    for counts, word in ((ahead, "ahead"), (behind, "behind")):
+        told = [f"{o} is {word} in {_count(n, 'direction')}, clearly in {c}" for o, (n, c) in counts.items() if n]
+        if told:
+            return f"By {key}: {'; '.join(told)} (clearly: the intervals do not meet)."
+    return f"By {key} they are equal."
 
 
-def _indexes(runs: Sequence[Measured], base: dict[str, str]) -> Iterator[Section]:
+def _indexes(runs: Sequence[Measured], base: dict[str, str], lines: str) -> Iterator[Section]:
     kept = [run for run in _where(runs, model=base["model"], metric=base["metric"]) if not run.direction.endswith(ALL)]
     if len(_once(run.index for run in kept)) < 2:
         return
@@ -159,7 +177,7 @@ def _indexes(runs: Sequence[Measured], base: dict[str, str]) -> Iterator[Section
         draw.Point(run.index, 1000 * run.search_seconds, f.value, f.low, f.high, in_words(run.direction))
         for run in kept if (f := run.figures[key]) and run.search_seconds > 0
     ]  # fmt: skip
-    about = f"{base['model']}, {base['metric']}; a query at a time, median; lines: 95 % intervals"
+    about = f"{base['model']}, {base['metric']}; a query at a time, median; {lines}"
     drawn = tuple(
         draw.time_against_accuracy(
             [point for point in points if point.series == series], title=f"Time and accuracy: {series}",
@@ -175,13 +193,12 @@ def _indexes(runs: Sequence[Measured], base: dict[str, str]) -> Iterator[Section
     yield Section("indexes", "Indexes", "Which index?", "Up and to the left is better.", (table,), drawn)
 
 
-def _over_k(runs: Sequence[Measured], base: dict[str, str]) -> Iterator[Section]:
+def _over_k(runs: Sequence[Measured], base: dict[str, str], confidence: float) -> Iterator[Section]:
     """How far down one must look: R@k over k, by what varies: the metrics, else the models, else nothing."""
     exact = [run for run in runs if run.index == base["index"]]
     several = {what: _once(getattr(run, what) for run in exact) for what in ("metric", "model")}
     drawn = []
-    for direction in _once(run.direction for run in exact):
-        group = [run for run in exact if run.direction == direction][:7]
+    for group in _in_sevens(exact):
         curves = [
             _curve(run, " ".join(getattr(run, w) for w in ("model", "metric") if len(several[w]) > 1)) for run in group
         ]
@@ -191,12 +208,19 @@ def _over_k(runs: Sequence[Measured], base: dict[str, str]) -> Iterator[Section]
         chances = [(k, f.chance) for k, f in _at_k(group[0]) if f.chance is not None]
         chance = draw.Curve("chance", [k for k, _ in chances], [c for _, c in chances]) if len(chances) > 1 else None
         drawn.append(draw.precision_over_k(
-            curves, title=f"Right answers within k: {in_words(direction)}", queries=group[0].queries,
-            gallery=group[0].gallery, chance=chance,
+            curves, title=f"Right answers within k: {in_words(group[0].direction)}", queries=group[0].queries,
+            gallery=group[0].gallery, chance=chance, confidence=confidence,
         ))  # fmt: skip
     if drawn:
         lead = "The share of queries that have a right answer among the first k."
         yield Section("over-k", "Over k", "How far down must one look?", lead, figures=tuple(drawn))
+
+
+def _in_sevens(runs: Sequence[Measured]) -> Iterator[list[Measured]]:
+    """The runs of each direction, as many at a time as one figure has colours."""
+    for direction in _once(run.direction for run in runs):
+        own = [run for run in runs if run.direction == direction]
+        yield from (own[start : start + len(SERIES)] for start in range(0, len(own), len(SERIES)))
 
 
 def _crowding(runs: Sequence[Measured], results: Results) -> Iterator[Section]:

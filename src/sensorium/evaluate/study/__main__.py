@@ -3,4 +3,4 @@
 from sensorium.evaluate.study.run import main
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -31,13 +31,17 @@ def precision(study: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Figures 8 to 10: a figure a set and direction, and one of captions that all count."""
     for one, ways in study["precision"].items():
         for way, metrics in ways.items():
-            rates = [metrics[metric]["own"] for metric in NAMED]
             curves = [_curve(NAMED[metric], metrics[metric]["own"]) for metric in NAMED]
+            own = metrics["cosine"]["own"]
             title = f"{WAYS[way][0].upper()}{WAYS[way][1:]}, {one} set"
-            yield f"precision-{one}-{way}", _precision(curves, rates[0], title)
+            yield f"precision-{one}-{way}", _precision(curves, own, title, own["queries"])
         any_one, own = ways["i2t"]["cosine"]["any"], ways["i2t"]["cosine"]["own"]
-        curves = [_curve("any caption of the picture", any_one), _curve("the pair's own caption", own)]
-        yield f"captions-{one}", _precision(curves, own, f"Picture to text, {one} set: which captions count", any_one)
+        curves = [
+            _curve(f"{name} (n = {rate['queries']:,})", rate)
+            for name, rate in (("any caption of the picture", any_one), ("the pair's own caption", own))
+        ]
+        title = f"Picture to text, {one} set: which captions count"
+        yield f"captions-{one}", _precision(curves, own, title, None, "random, its own caption (k / N)")
 
 
 def search(study: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -93,10 +97,9 @@ def _bar(name: str, said: Mapping[str, float], series: str) -> Bar:
 
 
 def _precision(
-    curves: Sequence[Curve], rate: Mapping[str, Any], title: str, asked: Mapping[str, Any] | None = None
+    curves: Sequence[Curve], rate: Mapping[str, Any], title: str, queries: int | None, random: str = "random (k / N)"
 ) -> str:
-    chance = Curve("random (k / N)", *_columns(rate, "chance"))
-    queries = (asked or rate)["queries"]
+    chance = Curve(random, *_columns(rate, "chance"))
     return precision_over_k(curves, title=title, queries=queries, gallery=rate["gallery"], chance=chance)
 
 

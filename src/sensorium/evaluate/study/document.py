@@ -38,14 +38,20 @@ def _head(study: Study, folder: str) -> Iterator[str]:
         "project began. Below each of its figures is drawn anew by one command. This document, its figures and "
         f"[{folder}/study.json]({folder}/study.json), which has every number, are what the command wrote."
     )
-    yield "<!-- not run: takes minutes, and needs the data -->\n```console\n$ make study\n```"
+    ours = (data["name"] == "flickr8k", " DATA=FOLDER"), (model["built_in"], f" MODEL={model['name']}")
+    asked = "".join(words for usual, words in ours if not usual)
+    yield f"<!-- not run: takes minutes, and needs the data -->\n```console\n$ make study{asked}\n```"
     known = study["embedded_before"]
-    before = f"{known:,} vectors were there from an earlier run" if known else "everything was embedded anew"
+    before = (
+        f"{_many(known, 'vector was', 'vectors were')} in the cache already"
+        if known
+        else "everything was embedded anew"
+    )
     yield (
-        f"Measured on {study['measured']}: {data['name']} with the model `{model['name']}` {model['version']} "
+        f"Measured on {study['measured']}: {_plain(data['name'])} with the model `{model['name']}` {model['version']} "
         f"({model['dimension']} numbers, {model['precision']}), in {study['seconds']:,.0f} seconds on "
-        f"{machine['cores']} "
-        f"cores; {before}. Commit {study['commit'] or 'not known'}, data {data['hash']}, seed {study['seed']}. "
+        f"{_many(machine['cores'], 'core', 'cores')}; {before}. Commit "
+        f"{study['commit'] or 'not known'}, data {data['hash']}, seed {study['seed']}. "
         "Intervals are 95 % (bootstrap; captions of a picture are resampled together)."
     )
 
@@ -63,7 +69,7 @@ def _differences(study: Study, folder: str) -> Iterator[str]:
     yield _table(
         ("", "the study", "here"),
         [
-            ("data", coco, study["data"]["name"]),
+            ("data", coco, _cell(study["data"]["name"])),
             ("pairs", "80,000 (image, caption) sampled from each set", pairs),
             ("model", "CLIP ViT-B/32 (512 numbers), pretrained, then fine-tuned",
              f"`{model['name']}` ({model['dimension']} numbers), as it is"),
@@ -92,7 +98,7 @@ def _own_data(study: Study, folder: str) -> Iterator[str]:
             f"{rate['share_k']:,} of {rate['gallery']:,}."
         )
     if notes := study["data"]["notes"]:
-        yield "What the reader of the data said:\n\n" + "\n".join(f"- {note}" for note in notes)
+        yield "What the reader of the data said:\n\n" + "\n".join(f"- {_plain(note)}" for note in notes)
     if study["model"]["built_in"] and study["data"]["name"] == "flickr8k":
         yield (
             "The built-in `starter` is a small model for a first minute, not CLIP: its figures do not say what "
@@ -133,11 +139,13 @@ def _precision(study: Study, folder: str) -> Iterator[str]:
 
 
 def _best(one: str, way: str, metrics: Mapping[str, Any]) -> str:
-    at = {metric: metrics[metric]["own"]["at"]["10"] for metric in NAMED}
+    k = max((k for k in metrics["cosine"]["own"]["at"] if int(k) <= 10), key=int)  # 10, of a set that has as many
+    at = {metric: metrics[metric]["own"]["at"][k] for metric in NAMED}
     first, *others = sorted(NAMED, key=lambda metric: -at[metric]["value"])
     near = [NAMED[other] for other in others if at[other]["high"] >= at[first]["low"]]
     said = f", its interval meeting that of {' and '.join(near)}" if near else ""
-    return f"{WAYS[way]}, {one} set: {NAMED[first]}{said}."
+    here = "" if k == "10" else f" at k = {k}"
+    return f"{WAYS[way]}, {one} set{here}: {NAMED[first]}{said}."
 
 
 def _random(study: Study, folder: str) -> Iterator[str]:
@@ -174,7 +182,6 @@ def _captions_count(study: Study, folder: str) -> Iterator[str]:
 
 def _indexes(study: Study, folder: str) -> Iterator[str]:
     found = study["indexes"]
-    batch = next(iter(found["directions"].values()))["exact"]["batch"]
     yield "## kNN against ANN"
     yield (
         f"The study's figures 4 to 6, in four directions (t: text, i: image): exact search (kNN) and Faiss IVF with "
@@ -201,12 +208,14 @@ def _indexes(study: Study, folder: str) -> Iterator[str]:
     yield _table(head, times)
     yield _table(("direction", "queries", "of kNN's ten ANN finds", "right in ten: kNN", "right in ten: ANN"), right)
     yield (
-        f"A query alone: the median of up to 200. In a batch: {batch:,} at once, divided, on {found['threads']} "
-        "threads. The "
+        "A query alone: the median of up to 200. In a batch: all of a direction's at once, the time divided by their "
+        f"number, the fastest of three, on {_many(found['threads'], 'thread', 'threads')}. The "
         "formula is the study's: nd + k log n steps for kNN, (t/m) nd + md + t log m + k log(tn/m) for ANN with m "
         "lists and "
         "t probes. Both of our indexes score their best candidates again in float64, which the formula does not count."
     )
+    if notes := dict.fromkeys(note for one in found["directions"].values() if (note := one["ivf"]["note"])):
+        yield f"Of small sets: {'; '.join(notes)}."
 
 
 def _gpu(study: Study, folder: str) -> Iterator[str]:
@@ -256,7 +265,7 @@ def _batch(study: Study, folder: str) -> Iterator[str]:
         f"set, each of another picture. The mean cosine is {said['diagonal']:.2f} on the diagonal and "
         f"{said['off_diagonal']:.2f} beside it. The right one is the most similar for {_percent(said['rows'])} of "
         "the captions "
-        f"and {_percent(said['columns'])} of the pictures; over all {said['batches']} batches that the set has, for "
+        f"and {_percent(said['columns'])} of the pictures; over {_batches(said['batches'])} that the set has, for "
         f"{_figure(said['rows_of_all'])} and {_figure(said['columns_of_all'])} (random: {_percent(said['chance'])})."
     )
     yield _picture(folder, "batch", "Similarities of all captions and pictures of a batch")
@@ -276,7 +285,7 @@ def _examples(study: Study, folder: str) -> Iterator[str]:
     for row in rows:
         ranks = (f"{row[which]:,}" for which in ("rank_of_standard", "rank_of_first_own"))
         right = "yes" if row["right"] else "no"
-        table.append((row["picture"], _cell(row["standard"]), _cell(row["ours"]), right, *ranks))
+        table.append((_cell(row["picture"]), _cell(row["standard"]), _cell(row["ours"]), right, *ranks))
     yield _table(("picture", "standard", "ours", "one of its own", "rank of the standard", "of its first own"), table)
 
 
@@ -310,7 +319,8 @@ def _left(study: Study, folder: str) -> Iterator[str]:
     if not study["indexes"]["gpu"]:
         missing.append("Times on a GPU: none was there.")
     if study["failures"]:
-        missing.append(f"{len(study['failures']):,} files or texts were not embedded: `failures` in the JSON says why.")
+        failed = _many(len(study["failures"]), "file or text was", "files or texts were")
+        missing.append(f"{failed} not embedded: `failures` in the JSON says why.")
     yield "\n".join(f"- {line}" for line in missing)
 
 
@@ -335,5 +345,18 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def _many(count: int, one: str, several: str) -> str:
+    return f"{count:,} {one if count == 1 else several}"
+
+
+def _batches(count: int) -> str:
+    return "the one batch" if count == 1 else f"all {count} batches"
+
+
 def _cell(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").split())
+    return " ".join(_plain(text).replace("|", "\\|").split())
+
+
+def _plain(text: str) -> str:
+    """Words of the data as words, not as HTML, which Markdown lets through."""
+    return text.replace("&", "&amp;").replace("<", "&lt;")

@@ -79,9 +79,8 @@ def draw(dataset: Dataset, most: int, seed: int = 0) -> list[Drawn]:
     drawn = [_drawn(name, by_split.pop(name), most, seed) for name in names]
     few = next((one for one in drawn if len(one.rows) < LEAST), None)
     if few is not None:
-        raise BadData(
-            f"{dataset.source}: {few.name or 'it'} has {len(few.rows)} pairs: the study needs at least {LEAST}"
-        )
+        count = "1 pair" if len(few.rows) == 1 else f"{len(few.rows)} pairs"
+        raise BadData(f"{dataset.source}: {few.name or 'it'} has {count}: the study needs at least {LEAST}, add some")
     rest = sorted(pair for pairs in by_split.values() for pair in pairs)
     return [*drawn, *([_drawn(REST, rest, most, seed)] if len(rest) >= LEAST else [])]
 
@@ -101,7 +100,7 @@ def pair_set(drawn: Drawn, samples: Sequence[Sample], rows: Ints, vectors: Vecto
     pictures = sorted({picture for picture, _ in pairs})
     place = {row: number for number, row in enumerate(pictures)}
     return PairSet(
-        drawn.name or "all",
+        drawn.name or "whole",
         vectors[[at[row] for row in pictures]], vectors[[at[caption] for _, caption in pairs]],
         np.array([place[picture] for picture, _ in pairs], np.int64),
         tuple(str(samples[caption].source) for _, caption in pairs),

@@ -22,15 +22,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sensorium.core.errors import SensoriumError
+from sensorium.core.errors import BadData, SensoriumError
 from sensorium.core.types import Skipped
 from sensorium.evaluate import provenance
 from sensorium.evaluate.data import load
+from sensorium.evaluate.data.request import at_home
 from sensorium.evaluate.figures import drawing
 from sensorium.evaluate.models import encoder_of
 from sensorium.evaluate.study import accuracy, charts, document, search
 from sensorium.evaluate.study import space as inside
-from sensorium.evaluate.study.pairs import REST, PairSet, draw, pair_set, together
+from sensorium.evaluate.study.pairs import LEAST, REST, PairSet, draw, pair_set, together
 from sensorium.evaluate.vectors import Cache, Embedded, embed
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def study(wanted: Wanted, *, cache: Cache | None = None, say: Say = lambda _: No
     """Embed, measure and draw. Raises BadData, ModelUnknown, BundleDamaged and ExtraMissing."""
     clock = _Clock(say)
     clock.stage("reading the data")
-    dataset = load(wanted.data)
+    dataset, maps = load(wanted.data), [load(path) for path in wanted.maps]
     drawn = draw(dataset, wanted.pairs, wanted.seed)
     encoder = encoder_of(wanted.model)
     failures: list[Skipped] = []
@@ -115,7 +116,7 @@ def study(wanted: Wanted, *, cache: Cache | None = None, say: Say = lambda _: No
     batch, similarities = inside.batch(test, wanted.seed)
     captions, shown = inside.captions(test, wanted.seed)
     clock.stage("map of the space")
-    space = inside.mapped([load(path) for path in wanted.maps], encode, wanted.seed) if wanted.maps else None
+    space = inside.mapped(maps, encode, wanted.seed) if maps else None
     clock.stage("kNN against ANN")
     gallery, first = _gallery(everything)
     indexes = search.compare(gallery, first, wanted.seed)
@@ -174,24 +175,35 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--page", type=Path, help="also write one page with the figures and small pictures of the "
                         "photographs whose captions are shown (for yourself: photographs have owners)")  # fmt: skip
     chosen = parser.parse_args(given)
-    if chosen.pairs < 1:
-        parser.error(f"--pairs {chosen.pairs}: ask for 1 or more")
-    beside = chosen.data.expanduser().absolute().parent
+    if chosen.pairs < LEAST:
+        parser.error(f"--pairs {chosen.pairs}: ask for {LEAST} or more")
+    beside = at_home(chosen.data).absolute().parent
     maps = tuple(chosen.map or (beside / name for name in MAPPED if (beside / name).is_dir()))
     wanted = Wanted(chosen.data, chosen.model, chosen.pairs, chosen.seed, maps)
     try:
         drawing.ready()
+        for place in (chosen.out, chosen.page):
+            _check(place)
         found = study(wanted, cache=None if chosen.again else Cache(), say=lambda line: print(line, file=sys.stderr))
         paths = write(found, chosen.out)
         if chosen.page is not None:
             from sensorium.evaluate.study.page import write_page
 
             paths.append(write_page(found.said, found.figures, found.shown, chosen.page))
-    except SensoriumError as error:
+    except (SensoriumError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"{len(paths)} files in {found.said['seconds']} s: {paths[-1]}")
     return 0
+
+
+def _check(place: Path | None) -> None:
+    """Raises BadData for a place that cannot be written to: worth knowing before minutes of work."""
+    if place is None:
+        return
+    there = next(folder for folder in place.absolute().parents if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise BadData(f"{place} cannot be written: {there} is no folder that may be written to")
 
 
 def _figures_before(path: Path) -> list[str]:
@@ -233,7 +245,3 @@ def _model(name: str, encoder: OnnxEncoder) -> dict[str, Any]:
 def _space(similarities: Any, space: Map | None, said: Mapping[str, Any]) -> Any:
     points, labels = (None, {}) if space is None else (space.points, space.labels)
     return charts.space(said, similarities, points, labels)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -202,7 +202,7 @@ def _figure(values: ArrayLike, clusters: Ints | None, seed: int) -> dict[str, fl
 
 def _sizes(real: int) -> Sequence[int]:
     """1,000 and its doubles below the number of real vectors, that number, and its doubles."""
-    small = [1_000 * 2**power for power in range(20) if 1_000 * 2**power < real]
+    small = [1_000 * 2**power for power in range(20) if 1_000 * 2**power < min(real, MOST)]
     large = [real * 2**power for power in range(20) if real * 2**power <= MOST]
     return [*small, *(large or [MOST])]
 
