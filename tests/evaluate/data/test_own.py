@@ -1,5 +1,7 @@
 """A library as a data set: what is taken for right answers, and that it is said."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
@@ -109,19 +111,31 @@ def test_rows_of_tables_are_pairs(place, library):
     assert np.allclose(made.vectors[images], own, atol=2e-3)  # stored as float16; without the texts of the rows
 
 
-def test_videos_and_what_is_missing_are_left_out_and_said(place, library):
+def test_what_is_missing_is_left_out_and_said(place, library):
     pictures(place, *(f"{sort}/{n}.png" for sort in ("a", "b") for n in range(3)))
     library.add(place.folder)
     (place / "a/0.png").unlink()
-    place.write("a/film.mp4", film([Scene(patchwork(1), 0.4)], Form(sound="")))
     library.add(place.folder)
     found = load(library.path)
     said = [note.partition(" (the first")[0] for note in found.notes]
-    assert said[:2] == [
-        "left out because items are missing on the disk: 1",
-        "left out because items are videos, which are pictures and sounds at once: 1",
-    ]
+    assert said[0] == "left out because items are missing on the disk: 1"
     assert sum(one.modality == "image" for one in found.samples) == 5
+
+
+def test_a_video_is_what_its_shots_show(place, library, bundle):
+    pictures(place, *(f"{sort}/{n}.png" for sort in ("a", "b") for n in range(3)))
+    scenes = [Scene(patchwork(seed), 0.6) for seed in (1, 20)]
+    place.write("a/film.mp4", film(scenes, Form()))
+    library.add(place.folder)
+    found = load(library.path)
+    assert "videos that are taken for pictures, each the mean of its shots: 1" in found.notes
+    (row,) = (row for row, one in enumerate(found.samples) if one.key.endswith("film.mp4"))
+    assert (found.samples[row].modality, found.samples[row].group) == ("image", "a")
+    encoder = OnnxEncoder(Bundle.open(bundle))
+    kept = embed([found.samples[row]], encoder)
+    anew = embed([replace(found.samples[row], kept=None)], encoder)
+    assert (kept.reused, anew.reused) == (1, 0) and kept.failures == anew.failures == ()
+    assert np.allclose(kept.vectors, anew.vectors, atol=2e-3)
 
 
 def test_a_librarys_own_vectors_are_used(place, library, bundle, tmp_path):

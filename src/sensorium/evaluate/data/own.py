@@ -34,6 +34,7 @@ _NO_WORDS = {
 CAPTIONS, STEMS = "captions", "the words of file names"
 _WORD = re.compile(r"[^\W\d_]+")
 _FEWEST_WORDS = 2
+_MODALITIES: dict[str, Modality] = {"image": "image", "video": "image", "audio": "audio"}  # by kind; texts else
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,22 +133,23 @@ def _take(draft: Draft, item: Kept, group: str, label: str = "") -> None:
 
 
 def _items(path: Path, draft: Draft) -> list[Kept]:
-    """The items that are there and can be asked for. Videos are left out: they are pictures and sound at once."""
+    """The items that are there. Videos are taken for pictures: of one with a picture, its shots are what is seen."""
     from sensorium.store.tables import Store
 
     store = Store.open(path)
     found: list[Kept] = []
     rows: list[Mapping[str, Any]] = []
+    videos = 0
     for row in store.items(columns=["id", "path", "kind", "state", "title", "attributes"]).to_pylist():
         if row["state"] != "present":
             draft.leave_out("items are missing on the disk", row["path"])
-        elif row["kind"] == "video":
-            draft.leave_out("items are videos, which are pictures and sounds at once", row["path"])
         elif row["path"].startswith(ROWS):
             rows.append(row)
         else:
-            modality: Modality = row["kind"] if row["kind"] in ("image", "audio") else "text"
-            found.append(_kept(row, modality))
+            videos += row["kind"] == "video"
+            found.append(_kept(row, _MODALITIES.get(row["kind"], "text")))
+    if videos:
+        draft.notes.append(f"videos that are taken for pictures, each the mean of its shots: {videos:,}")
     if rows:
         found += _of_rows(store, rows)
     if not found:
