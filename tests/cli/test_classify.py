@@ -160,10 +160,46 @@ def test_an_empty_library_or_none_is_said(sensorium_run, home, tmp_path):
     assert (ran.code, ran.out, ran.err) == (1, "", "nothing to label: no item is like that\n")
 
 
-def test_a_model_without_a_text_tower_is_said(sensorium_run, home, tmp_path):
+def test_a_library_that_is_named_must_be_there_even_for_files(sensorium_run, home, tmp_path):
+    ran = sensorium_run("--library", tmp_path / "no.library", "classify", home.folder, "-l", "a,b")
+    assert ran.code == 1 and ran.out == "" and "there is no library at" in ran.err
+
+
+def test_items_that_the_model_has_no_tower_for_are_no_missing_items(sensorium_run, tmp_path, monkeypatch):
+    monkeypatch.setenv("SENSORIUM_LIBRARY", str(tmp_path / "a.library"))
+    ears = tiny_bundle(tmp_path / "ears", 24, 2, ("text", "audio"), "ears")
+    alone = tiny_bundle(tmp_path / "alone", 8, 3, ("image",), "alone")
+    files = Files(tmp_path / "things")
+    files.fill(texts=1, pictures=2, sounds=0, long=False)
+    with Library(tmp_path / "a.library", models=[str(alone), str(ears)]) as library:
+        library.add(files.folder)
+    ran = sensorium_run("classify", "-l", "a,b", "--where", "kind = 'image'")
+    said = "nothing to label: the items have nothing that labels can be compared with (text, audio), or are gone\n"
+    assert (ran.code, ran.out, ran.err) == (1, "", said)
+
+
+def test_where_most_are_none_of_these_the_way_out_is_said(sensorium_run, home):
+    ran = sensorium_run("classify", "-l", LABELS)
+    none = sum("none of these" in line for line in ran.out.splitlines())
+    assert ("say --no-none" in ran.err) == (2 * none > len(ran.out.splitlines()))
+    many = ",".join(f"thing {n}" for n in range(300))
+    assert (
+        "where one of the labels is right for everything, say --no-none\n" in sensorium_run("classify", "-l", many).err
+    )
+    assert "--no-none" not in sensorium_run("classify", "-l", many, "--no-none").err
+
+
+def test_where_nothing_was_kept_nothing_is_to_be_searched(sensorium_run, home, tmp_path):
+    (tmp_path / "apart.txt").write_text("The sea.")
+    ran = sensorium_run("classify", tmp_path / "apart.txt", "-l", LABELS, "--save", "label")
+    assert "0 items have their label now\n1 files are not in the library: " in ran.err
+
+
+def test_a_model_without_a_text_tower_is_said(sensorium_run, home, tmp_path, monkeypatch):
+    monkeypatch.setenv("SENSORIUM_LIBRARY", str(tmp_path / "no.library"))
     eyes = tiny_bundle(tmp_path / "eyes", 16, 1, ("image",), "eyes")
     picture = home.folder / "pictures/p00.png"
-    ran = sensorium_run("--library", tmp_path / "no.library", "--model", eyes, "classify", picture, "-l", "a,b")
+    ran = sensorium_run("--model", eyes, "classify", picture, "-l", "a,b")
     assert ran.code == 1 and "no tower for texts is in the model 'eyes' (image)" in ran.err
 
 

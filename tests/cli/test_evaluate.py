@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from sensorium.cli.evaluate import index_words, numbers
-from sensorium.cli.evaluation import table
+from sensorium.cli.evaluation import table, verdict
 from sensorium.evaluate import read
 from sensorium.evaluate.report import page as report_file
+from sensorium.evaluate.results import Figure
+from sensorium.evaluate.verdicts import Verdict
 from sensorium.testing.bundles import tiny_bundle
 
 PAIRS = 12
@@ -94,6 +97,14 @@ def test_a_gate_exits_with_1_and_says_which_and_by_how_much(evaluated):
     assert json.loads(ran.out)["gate"][0]["passed"] is False
 
 
+def test_a_limit_that_is_missed_by_little_is_told_apart_from_the_figure():
+    figure = Figure(0.44996, 0.4, 0.5)
+    missed = Verdict("run", "R@10", 0.45, figure, passed=False)
+    assert verdict(missed) == ("failed: run.R@10 is 44.996 % (40.000-50.000), 0.004 points short of the limit 45.000 %")
+    assert verdict(replace(missed, limit=0.6)).endswith("is 45.0 % (40.0-50.0), 15.0 points short of the limit 60.0 %")
+    assert "44.9960000 %" not in verdict(replace(missed, limit=0.44996 + 1e-12))
+
+
 def test_compare_says_what_changed_and_what_did_not(evaluated, tmp_path):
     evaluated("--out", tmp_path / "old.json", "--directions", "t2i,i2t")
     ran = evaluated("--compare", tmp_path / "old.json", "--directions", "t2i,t2t")
@@ -147,6 +158,8 @@ def test_the_library_itself_by_its_own_model(sensorium_run, model, tmp_path, mon
         (("--k", ""), 2, "--k is ''"),
         (("--metric", "manhattan"), 1, "the metric 'manhattan' is unknown: choose among cosine, dot, l2"),
         (("--index", "hnsw"), 1, "the index 'hnsw' is unknown: choose exact"),
+        (("--index", "ivf:7"), 1, "the index 'ivf:7' is unknown: choose exact"),
+        (("--index", "ivf:0,5"), 1, "lists and probes must be at least 1"),
         (("--directions", "up"), 1, "'up' is no direction"),
         (("--directions", "i2i"), 1, "i2i has no right answer in pairs"),
         (("--directions", "a2t"), 1, "there are no sounds"),
@@ -156,9 +169,15 @@ def test_the_library_itself_by_its_own_model(sensorium_run, model, tmp_path, mon
         (("--fail-under", "t2i.R@10"), 1, "'t2i.R@10' is no limit: write FIGURE=NUMBER"),
         (("--fail-under", "t2i.R@10=45"), 1, "write 0.45 for 45 %"),
         (("--fail-under", "i2t.R@1=0.1", "--directions", "t2i"), 2, "add i2t to --directions"),
-        (("--fail-under", "other/cosine/exact/t2i.R@1=0.1"), 1, "there are runs of tiny/cosine/exact/"),
+        (("--fail-under", "other/cosine/exact/t2i.R@1=0.1"), 2, "is not measured: the models are tiny"),
+        (("--fail-under", "tiny/dot/exact/t2i.R@1=0.1"), 2, "is not measured: --metric has cosine"),
+        (("--fail-under", "tiny/cosine/ivf:9,2/t2i.R@1=0.1", "--index", "exact,ivf"), 2, "has exact, ivf:100,5"),
+        (("--fail-under", "t2i.R@500=0.1"), 1, "has no R@500: only 12 are searched"),
         (("--compare", "nothing.json"), 1, "nothing.json"),
         (("--out", "no/folder/r.json"), 2, "there is no folder"),
+        (("--out", "."), 2, "cannot be written: it is a folder: name a file in it"),
+        (("--report", "."), 2, "cannot be written: it is a folder: name a file in it"),
+        (("--out", "one", "--report", "./one"), 2, "--out and --report are the same file"),
         (("--model", "nowhere"), 1, "no model 'nowhere'"),
         (("--memory", "lots"), 1, "lots"),
     ],

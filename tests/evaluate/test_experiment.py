@@ -140,6 +140,25 @@ def test_one_caption_a_picture_leaves_one_right_answer(pictured, encoder):
     assert not results.find("t2t")
 
 
+@pytest.mark.parametrize("directions", [("all",), ("t2i",)])
+def test_where_nothing_can_be_asked_since_nothing_can_be_read_the_files_are_named(tmp_path, encoder, directions):
+    (tmp_path / "a.png").write_bytes(b"no picture")
+    pictures = [Sample(f"{name}.png", "image", tmp_path / f"{name}.png", name) for name in "ab"]
+    texts = [Sample(f"{name}/a", "text", f"the letter {name}", name) for name in "ab"]
+    with pytest.raises(BadData, match=r"\(2 without a vector, the first: .*\.png: ") as said:
+        run_of(Dataset("letters", "", (*pictures, *texts), "pairs"), encoder, directions=directions)
+    assert "\n" not in str(said.value)
+
+
+def test_one_caption_leaves_texts_of_no_group_and_documents_that_were_judged():
+    alone = [Sample(f"t{at}", "text", f"text {at}", "") for at in range(3)]
+    alike = [Sample(f"u{at}", "text", f"text {at}", "u") for at in range(3)]
+    pairs = Dataset("d", "", (*alone, *alike), "pairs")
+    assert [one.key for one in experiment_file.one_caption(pairs).samples] == ["t0", "t1", "t2", "u0"]
+    judged = Dataset("d", "", tuple(alike), "judgments", (Judgment("u0", "u1"),))
+    assert experiment_file.one_caption(judged) == judged
+
+
 def test_modalities_in_one_list_are_ranked_by_z_scores_and_their_shares_said(pictured, encoder, monkeypatch):
     (run,) = run_of(pictured, encoder, directions=("t2all",)).runs
     assert set(run.share) == {"text", "image"} and sum(run.share.values()) == pytest.approx(1)

@@ -116,6 +116,35 @@ def test_another_file_is_one_line_that_names_it(tmp_path, content):
     assert "\n" not in str(said.value)
 
 
+def of_too_few(said):
+    said["runs"][0]["first"] = packed(np.ones(3, np.int32))
+
+
+def of_nobody(said):
+    said["asked"] = {}
+
+
+def of_other_groups(said):
+    said["asked"]["q"]["groups"] = packed(np.zeros(3, np.int32))
+
+
+def of_short_values(said):
+    said["runs"][0]["values"] = {"mAP@10": packed(np.zeros(3, np.float32))}
+
+
+def of_no_gallery(said):
+    said["runs"][0]["gallery"] = "many"
+
+
+@pytest.mark.parametrize("damage", [of_too_few, of_nobody, of_other_groups, of_short_values, of_no_gallery])
+def test_results_that_do_not_fit_together_are_refused_when_they_are_read(tmp_path, damage):
+    said = results_of(run_of([1, 2, 0, 5])).to_json()
+    damage(said)
+    (tmp_path / "r.json").write_text(json.dumps(said))
+    with pytest.raises(BadData, match=r"r\.json holds no results"):
+        read(tmp_path / "r.json")
+
+
 def test_a_newer_format_is_said(tmp_path):
     plain = results_of(run_of([1, 2])).to_json()
     (tmp_path / "r.json").write_text(json.dumps({**plain, "format": 2}))

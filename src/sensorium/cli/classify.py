@@ -92,7 +92,7 @@ def classify(
         raise typer.BadParameter("--where chooses among the items of the library: leave out the paths")
     wish = Wish(tuple(read_labels(labels)), checked_templates(template or []), not no_none, k)
     given = options(ctx)
-    alone = bool(paths) and not given.path().is_dir()
+    alone = bool(paths) and given.library is None and not given.path().is_dir()
     if alone and save is not None:
         raise BadQuery(f"--save {save}: there is no library at {given.path()}; make one with `sensorium add` first")
     with Bars() as bars, nullcontext() if alone else opened(ctx, create=False, progress=bars) as library:
@@ -111,7 +111,9 @@ def classify(
     tell(run, as_json=as_json)
     if not run.counts:
         if not run.skipped:
-            output.say("nothing to label: no item is like that")
+            towers = ", ".join(run.classifier.towers)
+            lacking = f"the items have nothing that labels can be compared with ({towers}), or are gone"
+            output.say(f"nothing to label: {lacking if run.total else 'no item is like that'}")
         raise typer.Exit(1)
 
 
@@ -124,7 +126,7 @@ class Run:
         self.library, self.bars, self.save = library, bars, save
         self.counts: Counter[str] = Counter()
         self.skipped: list[Answer] = []
-        self.changed = self.foreign = self.saved = 0
+        self.changed = self.foreign = self.saved = self.total = 0
         self.values: dict[int, dict[str, Any]] = {}
         self.revisions: dict[int, int] = {}
         if library is not None and save is not None:
@@ -139,13 +141,14 @@ class Run:
         found = asked(self.classifier, self.library, paths) if paths else None
         chosen = found.items if found is not None else self._chosen(where)
         self._prepare(found, chosen)
-        total = len(chosen) if chosen is not None else len(self.classifier.stored())
-        if chosen is None and not total and self.library is not None:
+        kept = len(chosen) if chosen is not None else len(self.classifier.stored())
+        if chosen is None and not kept and self.library is not None:
             way_out = "add something first, as in: sensorium add ~/Pictures"
             raise LibraryEmpty(
                 f"the library {self.library.path} has nothing that labels can be compared with: {way_out}"
             )
-        self.bars.start("labelling", total + (len(found.files) if found else 0))
+        self.total = kept + (len(found.files) if found else 0)
+        self.bars.start("labelling", self.total)
         for answer in self.classifier.items(chosen):
             yield self._counted(answer)
         for answer in files(self.classifier, found.files, found.kept) if found else ():
@@ -201,6 +204,8 @@ def line(answer: Answer) -> str:
 
 def tell(run: Run, *, as_json: bool) -> None:
     """What else there is to know: how many of each, what was skipped, what was kept, and how it was calibrated."""
+    from sensorium.evaluate.classify.items import NONE
+
     for skip in run.skipped[:_SHOWN_SKIPS]:
         output.say(f"skipped {output.shown_path(skip.path)}: {skip.why}")
     if len(run.skipped) > _SHOWN_SKIPS:
@@ -209,6 +214,8 @@ def tell(run: Run, *, as_json: bool) -> None:
         counts = ", ".join(f"{count:,} {output.clean(label)}" for label, count in run.counts.most_common(8))
         more = f" and {len(run.counts) - 8:,} other labels" if len(run.counts) > 8 else ""
         output.say(f"{run.counts.total():,} labelled: {counts}{more}")
+        if run.classifier.wish.none and 2 * run.counts[NONE] > run.counts.total():
+            output.say("where one of the labels is right for everything, say --no-none")
     if run.save is not None:
         told_saved(run, run.save)
     for modality, usual in run.classifier.usual.items() if not as_json else ():
@@ -218,7 +225,8 @@ def tell(run: Run, *, as_json: bool) -> None:
 
 def told_saved(run: Run, name: str) -> None:
     """What was kept, and what was not, and why."""
-    output.say(f"{run.saved:,} items have their {name} now: search with --where \"{name} = '...'\"")
+    found = f": search with --where \"{name} = '...'\"" if run.saved else ""
+    output.say(f"{run.saved:,} items have their {name} now{found}")
     if missed := len(run.values) - run.saved:
         output.say(f"{missed:,} items have changed or gone meanwhile and were left alone: run it again")
     if run.foreign:

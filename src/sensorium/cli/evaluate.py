@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,7 +13,7 @@ from sensorium.cli import evaluation, output
 from sensorium.cli.options import examples, flag, options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from contextlib import AbstractContextManager
 
     from sensorium.encoders.onnx import OnnxEncoder
@@ -125,6 +126,8 @@ def evaluate(
         data, format = own_library(given.path()), "library"
     dataset = load(data, format=format, split=split, limit=limit, seed=seed)
     encoders = encoders_for(given.models, dataset, given.precision)
+    for one in limits:
+        asked_for("the models are", one, one.name.model, encoders)
     most = None if memory is None else parse_memory(memory)
     results = measured(dataset, plan, encoders, most, cached=not no_cache)
     if out is not None:
@@ -138,13 +141,30 @@ def check(plan: Plan, limits: Sequence[Limit], *files: Path | None) -> None:
     """What can be said to be wrong before any work: the plan, limits on what is not asked, files that cannot be."""
     from dataclasses import replace
 
+    from sensorium.evaluate.answers import How
+
     replace(plan, models=plan.models or ("",)).check()
+    indexes = [How.of(plan.metrics[0], index).name for index in plan.indexes]
     for limit in limits:
         if "all" not in plan.directions and limit.name.direction not in plan.directions:
             raise typer.BadParameter(f"{limit.name} is not measured: add {limit.name.direction} to --directions")
-    for file in files:
-        if file is not None and not file.absolute().parent.is_dir():
-            raise typer.BadParameter(f"{file} cannot be written: there is no folder {file.absolute().parent}")
+        asked_for("--metric has", limit, limit.name.metric, plan.metrics)
+        asked_for("--index has", limit, limit.name.index, indexes)
+    named = [file.absolute() for file in files if file is not None]
+    for file in named:
+        if not file.parent.is_dir():
+            raise typer.BadParameter(f"{file} cannot be written: there is no folder {file.parent}")
+        if file.is_dir() or not os.access(file.parent, os.W_OK):
+            why = "it is a folder: name a file in it" if file.is_dir() else "its folder may not be written to"
+            raise typer.BadParameter(f"{file} cannot be written: {why}")
+    if len(set(named)) < len(named):
+        raise typer.BadParameter("--out and --report are the same file: give each its own")
+
+
+def asked_for(there: str, limit: Limit, name: str | None, names: Iterable[str]) -> None:
+    """Raises BadParameter when a limit is on a model, metric or index that is none of those asked for."""
+    if name not in (None, *names):
+        raise typer.BadParameter(f"{limit.name} is not measured: {there} {', '.join(names)}")
 
 
 def measured(

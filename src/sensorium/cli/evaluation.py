@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sensorium.cli import output
@@ -128,13 +129,19 @@ def verdict(one: Verdict) -> str:
     """A limit that was reached or missed, and by how much."""
     name, figure = f"{one.run}.{one.measure}", one.figure
     is_share = one.measure != "median_rank"
-    number = percent if is_share else _rank
+    number = partial(percent, digits=_telling(one)) if is_share else _rank
     unit, points = (" %", " points") if is_share else ("", " ranks")
     between = f"{number(figure.value)}{unit} ({interval(figure, number)})"
     if one.passed:
         return f"passed: {name} is {between}, the limit {number(one.limit)}{unit}"
     short = f"{number(one.short)}{points}" if math.isfinite(one.short) else "all"
     return f"failed: {name} is {between}, {short} short of the limit {number(one.limit)}{unit}"
+
+
+def _telling(one: Verdict) -> int:
+    """How many decimals of a percentage it takes to see that a limit was missed."""
+    by = [digits for digits in range(1, 6) if percent(one.limit, digits) != percent(one.figure.value, digits)]
+    return 1 if one.passed else by[0] if by else 6
 
 
 def changes(found: Changes) -> Iterator[str]:
@@ -156,9 +163,9 @@ def _change(change: Change) -> str:
     return f"{word}: {change.run}.{change.measure} {went}, {by}, p {change.p:.2g}"
 
 
-def percent(value: float | None) -> str:
-    """A share in percent with one decimal, without the sign."""
-    return "-" if value is None or not math.isfinite(value) else f"{value * 100:.1f}"
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share in percent with one decimal, unless said, without the sign."""
+    return "-" if value is None or not math.isfinite(value) else f"{value * 100:.{digits}f}"
 
 
 def interval(figure: Figure | None, number: Callable[[float | None], str] = percent) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -25,6 +26,7 @@ Ints = NDArray[np.int64]
 Vectors = NDArray[np.float32]
 
 AT_ONCE = 256  # queries that are searched together
+_IVF = re.compile("ivf(:[0-9]+,[0-9]+)?")
 TIMED, WARMING, TIMED_K = 30, 3, 10  # single queries whose time is taken, those before them, and their answers
 
 
@@ -44,7 +46,7 @@ class How:
             raise BadQuery(f"the metric {metric!r} is unknown: choose among {', '.join(METRICS)}")
         if index == "exact":
             return cls(known)
-        if not index.startswith("ivf"):
+        if not _IVF.fullmatch(index):
             raise BadQuery(f"the index {index!r} is unknown: choose exact, ivf or ivf:LISTS,PROBES")
         return cls(known, *parse_ivf(index))
 

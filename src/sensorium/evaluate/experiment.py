@@ -99,20 +99,32 @@ def evaluate(
     work = _Work(dataset, plan, progress or Silent())
     known = dict(encoders or {})
     made = {name: known.get(name) or encoder_of(name, plan.precision) for name in dict.fromkeys(plan.models)}
-    for name, encoder in made.items():
-        work.model(name, encoder, cache, memory)
-    if not work.runs:
-        raise BadData(f"{dataset.name} has nothing that can be asked: {' '.join(work.notes) or 'it is empty'}")
+    try:
+        for name, encoder in made.items():
+            work.model(name, encoder, cache, memory)
+        if not work.runs:
+            raise BadData(f"{dataset.name} has nothing that can be asked: {' '.join(work.notes) or 'it is empty'}")
+    except BadData as error:
+        if not work.failures:
+            raise
+        first = next(iter(work.failures))  # what is missing may be there, and could not be read
+        said = f"{len(work.failures):,} without a vector, the first: {first.path}: {first.why}"
+        raise BadData(f"{error} ({said})") from error
     return replace(work.results(), seconds=round(perf_counter() - began, 3))
 
 
 def one_caption(dataset: Dataset) -> Dataset:
-    """The data set with the first text of each group alone: what a data set with a caption a picture would be."""
+    """The data set with the first text of each group alone: what a data set with a caption a picture would be.
+
+    Texts of no group stay, and so do all where answers are judged one by one: those are no captions.
+    """
+    if dataset.relation == "judgments":
+        return dataset
     seen, kept = set[str](), []
     for sample in dataset.samples:
         if sample.modality == "text" and sample.group in seen:
             continue
-        if sample.modality == "text":
+        if sample.modality == "text" and sample.group:
             seen.add(sample.group)
         kept.append(sample)
     left = len(dataset.samples) - len(kept)

@@ -332,12 +332,24 @@ def read(path: str | os.PathLike[str]) -> Results:
                 f"{path} has format {said['format']} of results, and this Sensorium reads up to {FORMAT}: upgrade it "
                 "with pip install --upgrade sensorium"
             )
-        return Results.from_json(said)
+        return _whole(Results.from_json(said))
     except (ValueError, KeyError, TypeError, AttributeError, zlib.error, RecursionError) as error:
         why = f"{type(error).__name__}: {error}".splitlines()[0]
         raise BadData(
             f"{path} holds no results of an evaluation ({why}): give a file that `sensorium evaluate --out` wrote"
         ) from error
+
+
+def _whole(found: Results) -> Results:
+    """The results, where each run has a value for each of its queries. Raises KeyError and ValueError elsewhere."""
+    for run in found.runs:
+        queries = found.asked[run.asked]
+        groups = () if queries.groups is None else (queries.groups,)
+        if {len(one) for one in (queries.keys, run.first, *run.values.values(), *groups)} != {int(run.queries)}:
+            raise ValueError(f"not one value for each of the {run.queries} queries of {run.name}")
+        if int(run.gallery) < 1:
+            raise ValueError(f"{run.name} searched nothing")
+    return found
 
 
 def ways(direction: str) -> tuple[Modality, Modality | None]:

@@ -117,7 +117,8 @@ def gate(results: Results, limits: Sequence[Limit]) -> list[Verdict]:
         for run in named:
             figure = run.figures.get(wanted.name)
             if figure is None:
-                raise BadMeasure(f"{run.name} has no {wanted.name}: there are {', '.join(run.figures)}")
+                few = f"only {run.gallery:,} are searched, and " if (wanted.k or 0) >= run.gallery else ""
+                raise BadMeasure(f"{run.name} has no {wanted.name}: {few}there are {', '.join(run.figures)}")
             passed = figure.value >= limit.value if wanted.higher_is_better else figure.value <= limit.value
             verdicts.append(Verdict(run.name, wanted.name, limit.value, figure, passed))
     return verdicts

@@ -109,6 +109,14 @@ def test_blocks_of_any_size_give_the_same(world, monkeypatch):
         np.testing.assert_allclose([p for _, p in one.best], [p for _, p in right.best], atol=1e-6)
 
 
+def test_what_is_usual_is_learnt_from_so_many_parts_at_most(world, monkeypatch):
+    monkeypatch.setattr(module, "SAMPLE", 6)
+    classifier = Classifier(Wish(LABELS), world.library)
+    parts = sum(answer.parts for answer in classifier.items())
+    learnt = {modality: usual.parts for modality, usual in classifier.usual.items()}
+    assert parts > 3 * 6 and all(3 <= count <= 6 for count in learnt.values()), learnt
+
+
 def test_rows_that_came_after_the_snapshot_and_items_that_are_gone_count_as_they_should(world):
     list(Classifier(Wish(LABELS), world.library).items())
     with Library(world.library.path) as other:

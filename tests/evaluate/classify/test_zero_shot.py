@@ -35,12 +35,18 @@ def test_labels_come_from_a_line_or_from_a_file(tmp_path):
     assert checked_labels(read_labels(f"@{file}")) == ("dog", "a street, at night", "cat")
 
 
+def test_labels_that_look_like_somebodys_home_are_labels():
+    assert read_labels("~nobody-has-this-name,cats") == ["~nobody-has-this-name", "cats"]
+
+
 @pytest.mark.parametrize(
     ("said", "why"),
     [
         ("", "there are no labels"),
         ("  ", "there are no labels"),
-        ("dog", "'dog' is the only label"),
+        ("dog", "'dog' is the only label, and no file of that name is there"),
+        ("~nobody-has-this-name", "is the only label"),
+        ("x" * 5000, "is the only label"),
         ("dog,,cat", "label 2 is empty"),
         ("dog,cat,", "label 3 is empty"),
         ("dog,cat,Dog ", "'Dog' is there twice"),

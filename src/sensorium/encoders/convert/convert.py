@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sensorium.core.errors import BadModel, LibraryFull
+from sensorium.core.errors import BadModel, BundleDamaged, LibraryFull
 from sensorium.core.progress import Progress, Silent
 from sensorium.core.types import MODALITIES, Modality, Part
 from sensorium.encoders.bundle import MANIFEST, Bundle, write_bundle
@@ -50,7 +52,7 @@ def convert(
     it from elsewhere; else what the source says. Nothing stays of a conversion that failed. Raises BadModel, and
     LibraryFull when the disk is full.
     """
-    out = Path(out).expanduser().absolute()
+    out = Path(os.path.expanduser(out)).absolute()  # noqa: PTH111 - Path's raises where nobody has that name
     if out.exists():
         raise BadModel(f"{out} already exists: delete it, or choose another folder for the model")
     opened = Source.open(source)
@@ -130,7 +132,8 @@ class _Conversion:
         source, widths = self.source, {}
         self.progress.start("writing ONNX", None)
         with quietly():
-            found = drafts(source)
+            with source.blamed("its files cannot be understood"):
+                found = drafts(source)
             self.progress.advance(0)  # by now it is known whether this takes long
             for draft in found:
                 with source.blamed(f"its {draft.modality} tower cannot be written as ONNX"):
@@ -164,7 +167,7 @@ class _Conversion:
             own = self._compared(encoder, draft, rows, first)
             vectors[draft.modality] = own.copy()
             if long := [row for row, one in enumerate(prepared) if len(one) > len(first[row])]:
-                vectors[draft.modality][long] = encoder.embed(draft.modality, [prepared[row] for row in long])
+                vectors[draft.modality][long] = self._embedded(encoder, draft.modality, [prepared[row] for row in long])
             encoder.unload()
             if self.int8:
                 form = with_eight_bits(plain.folder, tower, rows, own, self.progress)
@@ -182,16 +185,30 @@ class _Conversion:
         self.progress.start(f"{draft.modality} tower: comparing with the original", len(prepared))
         file = encoder.bundle.folder / encoder.bundle.towers[draft.modality].file
         off = difference(draft, file, rows[:CHECKED])
+        if math.isnan(off):
+            raise self._lost(draft.modality)
         if not off <= TOLERANCE:
             fix = "report it, with the versions of torch, transformers and onnxruntime"
             raise self.source.unfit(f"its {draft.modality} tower came out different: vectors are off by {off:.1e}", fix)
         self.progress.advance(0)
         vectors = []
         for start in range(0, len(prepared), STEP):
-            vectors.append(encoder.embed(draft.modality, prepared[start : start + STEP]))
+            vectors.append(self._embedded(encoder, draft.modality, prepared[start : start + STEP]))
             self.progress.advance(len(vectors[-1]))
         self.progress.finish()
         return np.concatenate(vectors)
+
+    def _embedded(self, encoder: OnnxEncoder, modality: Modality, prepared: list[Any]) -> NDArray[np.float32]:
+        try:
+            return encoder.embed(modality, prepared)
+        except BundleDamaged as error:  # which names a folder that will be gone
+            raise self._lost(modality) from error
+
+    def _lost(self, modality: Modality) -> BadModel:
+        return self.source.unfit(
+            f"its {modality} tower gives vectors that are zero or not finite",
+            "get its weights anew, or train it with a lower learning rate",
+        )
 
 
 def _entry(draft: Draft) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -43,7 +44,7 @@ class Source:
         if missing := [name for name in NEEDS if find_spec(name) is None]:
             have = f"converting a model needs {', '.join(missing)}"
             raise BadModel(f'{have}, which is not installed: run pip install "sensorium[convert]"')
-        where = Path(path).expanduser().absolute()
+        where = Path(os.path.expanduser(path)).absolute()  # noqa: PTH111 - Path's raises where nobody has that name
         if where.suffix == ".safetensors" and where.is_file():
             return cls(where, {}, TIMM)
         if not where.is_dir():

@@ -191,12 +191,13 @@ class Classifier:
     def _sample(self, view: LiveView, modality: Modality, vectors: Vectors) -> Floats | None:
         """Cosines (n, c) of labels and parts of present items, evenly picked."""
         most = max(1, min(SAMPLE, CELLS // len(vectors)))
-        cosines = []
-        for rows, at in view.held(MODALITIES.index(modality)):
-            at = at[_present(view, rows.arrays["items"][at])]
-            at = at[:: max(1, len(at) // most)]
-            cosines.append(np.asarray(unit(rows.arrays["vectors"][at]) @ vectors.T, np.float64))
-        return np.concatenate(cosines)
+        held = [
+            (rows, at[_present(view, rows.arrays["items"][at])]) for rows, at in view.held(MODALITIES.index(modality))
+        ]
+        step = max(1, -(-sum(len(at) for _, at in held) // most))  # one for all, so that new parts weigh no more
+        return np.concatenate(
+            [np.asarray(unit(rows.arrays["vectors"][at[::step]]) @ vectors.T, np.float64) for rows, at in held]
+        )
 
     def _pieces(self, chosen: Ids | None) -> Iterator[_Piece]:
         from sensorium.indexes.rows import among

@@ -8,6 +8,7 @@ whose place among c labels is log(c) + SLOPE^2 / 2: the more labels, the nearer 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,12 +32,13 @@ TEMPLATES: Mapping[Modality, tuple[str, ...]] = {
     "image": ("a photo of a {}", "a photo of {}", "a picture of a {}", "{}"),
     "audio": ("the sound of {}", "{}", "a recording of {}", "{} in the background"),
 }
-SLOPE = 1.5  # chosen by `python benchmarks/classify.py --choose`
+SLOPE = 1.5  # chosen by `python benchmarks/classify.py`
 PRIOR = 20  # parts: what the bundle says of unrelated pairs weighs as much as so many of the library
 ROUNDS = 15
 FEWEST = 20  # parts of a library from which a bundle without a calibration can be given one
 LEAST_DEVIATION = 0.01
 _LIST = "as in --labels 'dog,cat,a street at night'"
+_MORE = "say what else things may be"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,10 @@ class Unrelated:
 
 def read_labels(said: str) -> list[str]:
     """Labels from `dog,cat`, from `@FILE`, or from the path of a file with a label a line. Raises BadQuery."""
-    file = Path(said.removeprefix("@")).expanduser()
-    if not said.startswith("@") and ("," in said or not file.is_file()):
+    file = Path(os.path.expanduser(said.removeprefix("@")))  # noqa: PTH111 - Path's raises where nobody has that name
+    if not said.startswith("@") and ("," in said or not os.path.isfile(file)):  # noqa: PTH113 - Path's raises for long names
+        if "," not in said and said.strip():
+            raise BadQuery(f"{said!r} is the only label, and no file of that name is there: {_MORE}, {_LIST}")
         return said.split(",") if said.strip() else []
     try:
         lines = file.read_text("utf-8-sig").splitlines()
@@ -77,7 +81,7 @@ def checked_labels(labels: Sequence[str]) -> tuple[str, ...]:
             raise BadQuery(f"{label!r} is there twice (before as {same!r}): leave one of them out")
         seen[label.casefold()] = label
     if len(clean) < 2:
-        raise BadQuery(f"{clean[0]!r} is the only label: say what else things may be, {_LIST}")
+        raise BadQuery(f"{clean[0]!r} is the only label: {_MORE}, {_LIST}")
     return tuple(clean)
 
 
