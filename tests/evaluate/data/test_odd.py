@@ -5,14 +5,11 @@ import os
 import unicodedata
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from sensorium.core.errors import BadData
 from sensorium.evaluate.data import load
 from sensorium.evaluate.data.beside import Beside
-from sensorium.evaluate.data.tables import read_table
 
 
 def said_of(dataset):
@@ -219,18 +216,6 @@ def test_half_a_character_becomes_a_question_mark_which_files_can_hold(place):
     place.files("a.jpg", "b.jpg")
     found = load(place.lines("p.jsonl", *({"image": f"{n}.jpg", "caption": f"{n} \ud83d"} for n in "ab")))
     assert said_of(found) == {"a.jpg": ["a ?"], "b.jpg": ["b ?"]}
-
-
-def test_files_within_parquet_are_not_read_to_be_refused(place):
-    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
-    values = pa.array([{"bytes": b"x", "path": "a.png"}] * 3, kind)
-    path = place / "p.parquet"
-    pq.write_table(pa.table({"image": values, "audio": pa.array([b"y"] * 3), "text": ["a", "b", "c"]}), path)
-    table = read_table(path)
-    assert table.columns == ("image", "audio", "text")
-    assert table.rows == [{"image": b"", "audio": b"", "text": text} for text in "abc"]
-    with pytest.raises(BadData, match="the column 'image' holds files themselves"):
-        load(path)
 
 
 def test_a_class_that_is_called_by_a_sign_is_one(place):

@@ -44,12 +44,6 @@ def test_pairs_in_parquet(place):
     assert by_modality(load(place / "pairs.parquet")) == {"image": 2, "text": 2}
 
 
-def test_files_within_a_table_are_refused(place):
-    pq.write_table(pa.table({"image": [{"bytes": b"x", "path": "a.png"}], "text": ["a dog"]}), place / "p.parquet")
-    with pytest.raises(BadData, match=r"the column 'image' holds files themselves.*Library\.add_rows"):
-        load(place / "p.parquet")
-
-
 def test_a_table_of_a_folder_is_taken_when_it_is_one_of_files(place):
     place.files("dogs/1.jpg", "dogs/2.jpg", "cats/1.jpg", "cats/2.jpg")
     place.write("costs.csv", "month,euros\nMay,7\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sensorium.core.errors import BadData
 from sensorium.evaluate.data import captions, classes, judgments, own, pairs
+from sensorium.evaluate.data.parquet import shards
 from sensorium.evaluate.data.request import Request
 from sensorium.evaluate.data.tables import SUFFIXES, read_json
 from sensorium.evaluate.dataset import Dataset
@@ -125,7 +126,7 @@ def _json_of(request: Request) -> Request:
 
 def _is_table(path: Path) -> bool:
     if path.is_dir():
-        return _table_in(path) is not None
+        return bool(shards(path)) or _table_in(path) is not None
     return path.suffix.lower() in SUFFIXES or path.name == "captions.txt"
 
 
@@ -147,7 +148,7 @@ def _tables_in(folder: Path) -> list[str]:
 
 
 def _from_table(request: Request) -> Dataset:
-    if not request.path.is_dir():
+    if not request.path.is_dir() or shards(request.path):
         return pairs.from_table(request)
     path = _table_in(request.path)
     if path is None:

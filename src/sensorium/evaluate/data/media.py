@@ -58,6 +58,10 @@ class Folders:
         self._moved = moved
         self._closed: dict[Path, None] = {}
 
+    def first(self, folder: Path) -> Folders:
+        """The same, with another folder before all of them."""
+        return Folders([folder, *self._folders], moved=self._moved)
+
     def find(self, name: str) -> Path | None:
         """Where a file of that name lies, None when it lies nowhere."""
         name = name.strip().replace("\\", "/")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from sensorium.core.errors import BadData
+from sensorium.core.settings import cache_home
 from sensorium.core.types import Modality
 from sensorium.evaluate.data.classes import class_texts, pretty
 from sensorium.evaluate.data.columns import Columns, file_said, said
 from sensorium.evaluate.data.draft import Draft
 from sensorium.evaluate.data.media import Folders, beside, is_address, modality_of, named
-from sensorium.evaluate.data.request import Request, at_home
+from sensorium.evaluate.data.parquet import unpacked
+from sensorium.evaluate.data.request import Request, at_home, same_split
 from sensorium.evaluate.data.tables import Row, Table, read_table
 from sensorium.evaluate.dataset import Dataset
 
@@ -19,6 +22,7 @@ FOLDERS = (
     "data", "Flicker8k_Dataset", "Flickr8k_Dataset", "flickr30k_images", "flickr30k-images",
 )  # fmt: skip
 SPLITS = "splits.csv"
+UNPACKED = "unpacked"  # in the cache: files that lie in tables
 _LONELY = "files have no text"
 _MISSING = "files are missing"
 
@@ -27,9 +31,11 @@ def from_table(request: Request, name: str | None = None) -> Dataset:
     """A table of pairs, when it has texts, else of classes. Raises BadData."""
     table = read_table(request.path)
     columns = Columns.of(table, request)
-    _check_paths(request, columns, table)
+    table = _unpacked(request, columns, table)
     reading = _Reading(request, columns, Draft(name or request.name, str(request.path), request.split))
     reading.draft.notes += table.notes
+    if table.packed:
+        reading.folders = reading.folders.first(cache_home() / UNPACKED)
     if columns.pairs:
         return reading.pairs(table)
     if columns.classes:
@@ -137,14 +143,17 @@ class _Reading:
         return self.columns.split_of(row) or self.splits.get(name, "")
 
 
-def _check_paths(request: Request, columns: Columns, table: Table) -> None:
-    """Raises BadData when there are files themselves in a column, where their paths should be."""
-    for column in columns.files:
-        if any(isinstance(row.get(column), (bytes, dict)) for row in table.rows[:1]):
-            raise BadData(
-                f"{request.path}: the column {column!r} holds files themselves, not their paths: write them out, or "
-                "put the table into a library with Library.add_rows and evaluate that"
-            )
+def _unpacked(request: Request, columns: Columns, table: Table) -> Table:
+    """The table with the names of files that lie in it, those of the split that is asked for. Raises BadData."""
+    packed = [column for column in columns.files if column in table.packed]
+    if not packed:
+        return table
+    splits = [columns.split_of(row) for row in table.rows]
+    wanted = [request.split is None or same_split(split, request.split) for split in splits]
+    folder = cache_home() / UNPACKED
+    note = f"files that lie in the table are read from {folder}, which may be deleted"
+    found = unpacked(request.path, table, packed, wanted, folder)
+    return replace(found, notes=[*found.notes, note])
 
 
 def _splits_beside(request: Request, columns: Columns) -> dict[str, str]:

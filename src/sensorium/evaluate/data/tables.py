@@ -22,19 +22,25 @@ _UTF8, _OLD = "utf-8-sig", "cp1252"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows by column, all in memory. `notes` say what was odd, a line each."""
+    """Rows by column, all in memory. `notes` say what was odd, a line each.
+
+    `packed` are columns that have files in them, of which the rows say nothing.
+    """
 
     columns: tuple[str, ...]
     rows: list[Row]
     notes: list[str] = field(default_factory=list)
+    packed: tuple[str, ...] = ()
 
 
 def read_table(path: Path) -> Table:
-    """A table by the end of its name. Raises BadData when it cannot be read as one."""
+    """A table by the end of its name; a folder is one of Parquet. Raises BadData when it cannot be read as one."""
     try:
-        match path.suffix.lower():
+        match ".parquet" if path.is_dir() else path.suffix.lower():
             case ".parquet":
-                return _parquet(path)
+                from sensorium.evaluate.data.parquet import read_parquet
+
+                return read_parquet(path)
             case ".jsonl" | ".ndjson":
                 return _of_dicts(list(json_lines(path)))
             case ".json":
@@ -155,27 +161,3 @@ def _listed(path: Path, value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         raise BadData(f"{path}: is JSON, but no list of objects with columns, nor one of COCO's or Karpathy's")
     return value
-
-
-def _parquet(path: Path) -> Table:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        schema = pq.read_schema(path)
-        files = [field.name for field in schema if _holds_files(field.type)]
-        table = pq.read_table(path, columns=[name for name in schema.names if name not in files])
-    except (pa.ArrowException, ValueError) as error:
-        raise BadData(f"{path}: cannot be read as Parquet ({' '.join(str(error).split())})") from error
-    rows = table.to_pylist()
-    blank = dict.fromkeys(files, b"")
-    return Table(tuple(schema.names), [{**row, **blank} for row in rows] if files else rows)
-
-
-def _holds_files(kind: Any) -> bool:
-    """Whether a column of Parquet has files in it, not their names: gigabytes, which are not read."""
-    import pyarrow.types as of
-
-    if of.is_struct(kind):
-        return any(_holds_files(field.type) for field in kind)
-    return bool(of.is_binary(kind) or of.is_large_binary(kind))
