@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from sensorium.library.query import Vector as Vector
 
 __version__ = "0.1.0"
+
+# ONNX Runtime (1.29 and later) tells its maker about each process and model unless this is set before it is imported.
+# Nothing is sent from here. Processes that are started from this one have it too.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 _HOMES = {
     "AddReport": "core.types", "File": "library.query", "Hit": "core.types", "Item": "core.types",

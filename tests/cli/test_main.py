@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,44 @@ def test_ctrl_c_is_one_line_and_exit_code_130_and_closes_the_library(sensorium_r
     ran = sensorium_run("add", "x")
     assert ran.code == 130 and ran.err.startswith("sensorium: stopped") and ran.err.count("\n") == 1
     assert script.asked[-1][0] == "close"
+
+
+@pytest.mark.parametrize("before", [(), ("--model", "add", "--precision=int8"), ("-L", "add")])
+def test_only_what_a_second_run_goes_on_with_is_said_to_be_kept(sensorium_run, script, before):
+    script.raises.update(add=KeyboardInterrupt(), search=KeyboardInterrupt())
+    assert "what was done is kept" in sensorium_run(*before, "add", "x").err
+    assert sensorium_run(*before, "search", "x").err == "sensorium: stopped\n"
+
+
+@pytest.mark.parametrize("stream", ["0", "1", "2"])
+def test_a_closed_standard_stream_stops_nothing_and_its_number_goes_to_no_file(own_home, tmp_path, stream):
+    (tmp_path / "empty").mkdir()
+    script = (
+        "from sensorium.cli.main import open_streams; open_streams(); import sys; sys.exit(open('new', 'w').fileno())"
+    )
+    for command in ([COMMAND, "add", "empty"], [COMMAND, "status"], [sys.executable, "-c", script]):
+        line = f"{shlex.join(map(str, command))} {stream}>&-"
+        ran = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert ran.stderr == "" and bool(ran.stdout) == (command[0] == COMMAND and stream != "1")
+        assert ran.returncode == 0 if command[0] == COMMAND else ran.returncode > 2
+
+
+def test_a_working_folder_that_is_gone_is_said(own_home, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    command = f"cd gone && rmdir ../gone && {shlex.quote(str(COMMAND))} add x"
+    ran = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    said = "the folder that you are in is gone: go to another with cd, and run the command again"
+    assert ran.stderr == f"sensorium: {said}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [("add", ""), ("add", "x", ""), ("remove", ""), ("demo", ""), ("demo", "--page", "")]
+)
+def test_an_empty_path_is_not_the_working_folder(sensorium_run, script, arguments):
+    ran = sensorium_run(*arguments)
+    assert ran.code == 2 and ran.out == "" and script.asked == []
+    assert "a path is empty" in ran.err and ran.err.count("\n") == 1
 
 
 def test_a_missing_library_is_an_error_for_readers_and_none_for_add(sensorium_run, script):
@@ -127,6 +167,19 @@ def test_the_help_of_every_verb_has_examples(sensorium_run, verb):
     for option in ("-h", "--help"):
         ran = sensorium_run(verb, option)
         assert ran.code == 0 and f"sensorium {verb}" in ran.out.split("Examples")[1]
+
+
+@pytest.mark.parametrize("verb", ["classify", "evaluate", "reindex"])
+def test_help_is_wrapped_where_the_terminal_ends_and_nowhere_else(sensorium_run, monkeypatch, verb):
+    monkeypatch.setenv("COLUMNS", "80")
+    text = sensorium_run(verb, "--help").out.split("Usage:")[1].split("Options")[0].splitlines()
+    paragraphs = [
+        [line.strip() for line in part] for full, part in groupby(text, key=lambda line: bool(line.strip())) if full
+    ]
+    long = [
+        (line, after.split()[0]) for part in paragraphs for line, after in pairwise(part) if "─" not in line + after
+    ]
+    assert long and all(len(line) + 1 + len(word) > 74 for line, word in long)
 
 
 def test_the_installed_command_runs_and_its_exit_code_is_the_shells(tmp_path):

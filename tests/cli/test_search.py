@@ -243,3 +243,13 @@ def test_open_without_a_browser_says_where_the_page_is(sensorium_run, script, hi
     script.hits = hits
     monkeypatch.setattr(search_file.webbrowser, "open", lambda url: False)
     assert "no browser was found; the page is " in sensorium_run("search", "x", "--open").err
+
+
+def test_a_word_that_is_a_file_here_is_said_to_be_one(sensorium_run, script, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dog").write_text("bread")
+    said = 'note: "dog" is a file in this folder, which asks; for the word: sensorium search " dog"'
+    for asked, kind in (("dog", File), ("./dog", File), ("2:dog", File), (str(tmp_path / "dog"), File), (" dog", Text)):
+        script.asked.clear()
+        assert (said in sensorium_run("search", asked).err) is (asked == "dog")
+        assert isinstance(script.arguments("search")[0], kind)

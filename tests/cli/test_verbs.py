@@ -219,6 +219,26 @@ def test_the_demo_on_ones_own_folder_has_a_library_of_its_own(sensorium_run, scr
     assert (played["library"], played["page"]) == (tmp_path / "out/own.library", tmp_path / "out/own.html")
 
 
+def test_the_demo_writes_no_page_over_a_folder_and_leaves_nothing_beside_it(sensorium_run, script, played, tmp_path):
+    (tmp_path / "pages").mkdir()
+    ran = sensorium_run("demo", "--page", "pages")
+    assert ran.code == 2 and f"is a folder: name a file, as in --page {tmp_path}/pages/index.html" in ran.err
+    assert played == {} and [path.name for path in tmp_path.iterdir()] == ["pages"]
+
+
+def test_the_demo_names_a_command_that_a_shell_finds(sensorium_run, script, played, monkeypatch, tmp_path):
+    (tmp_path / "bin").mkdir()
+    command = tmp_path / "bin/sensorium"
+    command.write_text("#!/bin/sh\n")
+    command.chmod(0o755)
+    monkeypatch.setattr(sys, "argv", ["bin/sensorium"])
+    monkeypatch.setenv("PATH", "/nowhere")
+    turn = "your turn   {} --library out/index.library search ...\n"
+    assert turn.format("bin/sensorium") in sensorium_run("demo", "--page", "out/index.html").out
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert turn.format("sensorium") in sensorium_run("demo", "--page", "out/index.html").out
+
+
 def test_the_demo_takes_the_library_that_is_named_but_not_the_one_of_the_environment(
     sensorium_run, script, played, monkeypatch, tmp_path
 ):

@@ -17,6 +17,7 @@ from sensorium.evaluate.directions import Questions
 from sensorium.evaluate.late import late_ranks
 from sensorium.evaluate.outcome import Rules, figures_of
 from sensorium.evaluate.vectors import embed
+from sensorium.indexes.ivf import IvfIndex
 from sensorium.testing.bundles import tiny_bundle
 
 RULES = Rules((1, 2, 3), resamples=20)
@@ -167,6 +168,25 @@ def test_ivf_that_looks_into_few_lists_never_answers_with_the_query_itself():
         found = (run.ids[at, : run.counts[at]] - 40).tolist()
         assert found == [document for document in order[query] if document in set(found)]
         assert own.get(query) not in found
+
+
+@pytest.mark.parametrize("direction", ["t2t", "t2i"])
+def test_the_first_ten_of_ivf_are_those_of_a_search_for_ten(direction):
+    """However many answers are looked at: to find a hundred, short lists would all be looked into."""
+    random = np.random.default_rng(3)
+    middles = random.normal(size=(40, 16))
+    vectors = np.repeat(middles, 8, axis=0) + 0.4 * random.normal(size=(320, 16))
+    kinds = ["text", "image"] * 160
+    samples = [Sample(f"s{at}", kinds[at], f"s{at}", f"g{at // 4}") for at in range(320)]
+    question = Questions(Dataset("pairs", "", samples, "pairs"), np.arange(320)).ask(direction)
+    space = Space(np.arange(320), np.array([at % 2 for at in range(320)]), vectors.astype(np.float32), {})
+    how = ivf(20, 1)
+    ten, hundred = (answered(question, space, how, depth).run for depth in (10, 100))
+    assert (ten.ids[:, :10] == hundred.ids[:, :10]).all() and ten.ids.shape[1] == 10
+    exact = answered(question, space, How.of("cosine", "exact"), 10).run
+    assert (exact.ids != ten.ids).any()
+    built = IvfIndex.build(np.arange(320), space.vectors, "cosine", 20, 1)
+    assert (built.search(space.vectors[:5], 100).counts == 100).all()  # whoever wants a hundred gets them
 
 
 def test_where_all_queries_are_in_the_gallery_each_is_its_own():

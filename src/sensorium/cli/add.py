@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sensorium.cli import output
-from sensorium.cli.options import examples, flag, opened, options
+from sensorium.cli.options import examples, flag, opened, options, path
 from sensorium.core.machine import available_cores
 from sensorium.library.memory import Budget, parse_memory
 from sensorium.readers.contract import Limits
@@ -36,7 +36,7 @@ def _limit(name: str, default: float, help: str) -> Any:
 
 def add(
     ctx: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders.", metavar="PATHS")],
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders.", metavar="PATHS", parser=path)],
     dry_run: Annotated[bool, flag("--dry-run", "-n", help="Say what would be done, and do nothing.")] = False,
     wait: Annotated[
         float, typer.Option(help="Wait so many seconds for another writer.", metavar="SECONDS", min=0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
+import sys
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sensorium.cli import output
-from sensorium.cli.options import examples, opened, options
+from sensorium.cli.options import examples, opened, options, path
 
 if TYPE_CHECKING:
     from sensorium.demo.run import Answer, DemoResult
@@ -28,10 +30,11 @@ _SHOWN, _ASKED = 3, 52
 def demo(
     ctx: typer.Context,
     folder: Annotated[
-        Path | None, typer.Argument(help="A folder of yours; without one, samples.", metavar="DIR")
+        Path | None, typer.Argument(help="A folder of yours; without one, samples.", metavar="DIR", parser=path)
     ] = None,
     page: Annotated[
-        Path | None, typer.Option(help="The page to write; samples and library go beside it.", metavar="FILE")
+        Path | None,
+        typer.Option(help="The page to write; samples and library go beside it.", metavar="FILE", parser=path),
     ] = None,
 ) -> None:
     """Show what it finds, in every direction, and write a page of it. Nothing comes from the network."""
@@ -50,14 +53,24 @@ def demo(
     for line in lines(result):
         output.answer(line)
     output.answer(f"\nthe page    {output.shown_path(str(written))}")
-    output.answer(f"your turn   sensorium --library {shlex.quote(output.shown_path(str(library_at)))} search ...")
+    output.answer(f"your turn   {_command()} --library {shlex.quote(output.shown_path(str(library_at)))} search ...")
+
+
+def _command() -> str:
+    """How to call this command: by its name, or by its path where a shell does not find the name (`make demo`)."""
+    run = Path(sys.argv[0])
+    hidden = run.name == "sensorium" and run.is_file() and shutil.which(run.name) is None
+    return shlex.quote(output.shown_path(str(run))) if hidden else "sensorium"
 
 
 def _page(folder: Path | None, page: Path | None) -> Path:
     from sensorium.core.settings import data_home
 
     name = "index.html" if folder is None else "own.html"
-    return (data_home() / "demo" / name if page is None else page).expanduser().absolute()
+    page = (data_home() / "demo" / name if page is None else page).expanduser().absolute()
+    if page.is_dir():
+        raise typer.BadParameter(f"{page} is a folder: name a file, as in --page {page / name}")
+    return page
 
 
 def lines(result: DemoResult) -> Iterator[str]:

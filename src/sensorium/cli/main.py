@@ -5,9 +5,11 @@ Exit codes: 0 found or done, 1 error or nothing found, 2 wrong use, 130 stopped 
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -23,11 +25,12 @@ from sensorium.cli import reindex as reindex_file
 from sensorium.cli import remove as remove_file
 from sensorium.cli import search as search_file
 from sensorium.cli import status as status_file
-from sensorium.cli.options import Options, examples, flag
+from sensorium.cli.options import Options, examples, flag, help_of
 from sensorium.core.errors import SensoriumError
 from sensorium.core.types import Precision
 
 STOPPED = 130
+_GO_ON = ("add", "reindex", "evaluate", "demo", "models")  # verbs of which a stop keeps what was done
 _TAKE_VALUE = ("--library", "-L", "--model", "--precision")
 _JOINED = ("--library=", "--model=", "--precision=")
 
@@ -43,15 +46,18 @@ app = typer.Typer(
         foot="[bold]sensorium VERB --help[/bold] shows what a verb can do.",
     ),
 )
-app.command(epilog=add_file.EXAMPLES)(add_file.add)
-app.command(epilog=search_file.EXAMPLES)(search_file.search)
-app.command(epilog=classify_file.EXAMPLES)(classify_file.classify)
-app.command(epilog=remove_file.EXAMPLES)(remove_file.remove)
-app.command(epilog=reindex_file.EXAMPLES)(reindex_file.reindex)
-app.command(epilog=status_file.EXAMPLES)(status_file.status)
-app.command(epilog=evaluate_file.EXAMPLES)(evaluate_file.evaluate)
-app.command(epilog=demo_file.EXAMPLES)(demo_file.demo)
-app.command(epilog=doctor_file.EXAMPLES)(doctor_file.doctor)
+for verb, shown in (
+    (add_file.add, add_file.EXAMPLES),
+    (search_file.search, search_file.EXAMPLES),
+    (classify_file.classify, classify_file.EXAMPLES),
+    (remove_file.remove, remove_file.EXAMPLES),
+    (reindex_file.reindex, reindex_file.EXAMPLES),
+    (status_file.status, status_file.EXAMPLES),
+    (evaluate_file.evaluate, evaluate_file.EXAMPLES),
+    (demo_file.demo, demo_file.EXAMPLES),
+    (doctor_file.doctor, doctor_file.EXAMPLES),
+):
+    app.command(help=help_of(verb), epilog=shown)(verb)
 app.add_typer(models_file.app, name="models", epilog=models_file.EXAMPLES)
 
 
@@ -94,7 +100,21 @@ def sensorium(
 
 def run() -> NoReturn:
     """The console entry point."""
+    open_streams()
     sys.exit(main(sys.argv[1:]))
+
+
+def open_streams() -> None:
+    """Standard streams that are closed, as `>&-` and some daemons leave them, go nowhere.
+
+    Else the next file that is opened, of the library perhaps, would get their number, and what is printed.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(number, True)
+    os.close(number)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -111,7 +131,8 @@ def main(arguments: Sequence[str]) -> int:
     except typer.Abort:
         code = STOPPED
     if code == STOPPED:
-        output.complain("stopped; what was done is kept, and the same command goes on from there")
+        kept = "; what was done is kept, and the same command goes on from there"
+        output.complain("stopped" + (kept if verb_of(given) in _GO_ON else ""))
     return code if isinstance(code, int) else 0
 
 
@@ -129,6 +150,14 @@ def globals_first(arguments: Sequence[str]) -> list[str]:
     return [*mine, *rest, *left]
 
 
+def verb_of(given: Sequence[str]) -> str:
+    """The verb of a command line whose global options stand in front; "" when it has none."""
+    left = list(given)
+    while left and left[0].startswith("-"):
+        del left[: 2 if left[0] in _TAKE_VALUE else 1]
+    return left[0] if left else ""
+
+
 def _failed(error: Exception, code: int, *, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
@@ -141,7 +170,18 @@ def _one_line(error: Exception) -> str:
         ctx = getattr(error, "ctx", None)
         seen = f" (see {ctx.command_path} --help)" if ctx is not None else ""
         return error.format_message().rstrip(".") + seen
+    if isinstance(error, FileNotFoundError) and error.filename is None and _nowhere():
+        return "the folder that you are in is gone: go to another with cd, and run the command again"
     if isinstance(error, OSError):
         named = f": {error.filename}" if error.filename is not None else ""
         return f"{error.strerror or error}{named} (--debug shows where)"
     return str(error)
+
+
+def _nowhere() -> bool:
+    """Whether the working folder has been deleted."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return True
+    return False

@@ -1,8 +1,9 @@
-"""What the verbs share: which library, model and precision are meant, and how their help shows examples."""
+"""What the verbs share: which library, model and precision are meant, paths, and how their help shows examples."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,9 +67,24 @@ def opened(
             library.close()
 
 
+def path(text: str) -> Path:
+    """A path of the command line.
+
+    Raises BadParameter when it is empty, as a variable that is not set leaves it: to Python that is the working folder.
+    """
+    if not text:
+        raise typer.BadParameter("a path is empty (a variable that is not set?): name it, or write . for this folder")
+    return Path(text)
+
+
 def flag(*names: str, help: str, panel: str | None = None) -> Any:
     """An option without a value; the empty metavar keeps typer from writing `<bool>` behind it."""
     return typer.Option(*names, help=help, metavar="", rich_help_panel=panel)
+
+
+def help_of(verb: Callable[..., Any]) -> str:
+    """What a verb's docstring says, a line a paragraph, which typer then wraps as wide as the terminal is."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in (inspect.getdoc(verb) or "").split("\n\n"))
 
 
 def examples(*lines: tuple[str, str], foot: str = VERB_FOOT) -> str:

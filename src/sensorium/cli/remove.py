@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sensorium.cli import output
-from sensorium.cli.options import examples, opened
+from sensorium.cli.options import examples, opened, path
 
 SETTLING = 60.0  # seconds for a writer that came between the removal and the compaction
 EXAMPLES = examples(
@@ -19,7 +19,7 @@ EXAMPLES = examples(
 
 def remove(
     ctx: typer.Context,
-    paths: Annotated[list[Path] | None, typer.Argument(help="Files and folders.", metavar="PATHS")] = None,
+    paths: Annotated[list[Path] | None, typer.Argument(help="Files and folders.", metavar="PATHS", parser=path)] = None,
     item: Annotated[list[int] | None, typer.Option(help="An item by its id.", metavar="ID")] = None,
     wait: Annotated[
         float, typer.Option(help="Wait so many seconds for another writer.", metavar="SECONDS", min=0)

@@ -178,9 +178,12 @@ def _one(words: list[str] | None) -> str | None:
 def terms(asked: Asked) -> list[Text | File | Like]:
     """The terms that were asked for; wrong use (exit code 2) when there are none to begin with."""
     from sensorium import File, Like
-    from sensorium.library.query import parse_term
+    from sensorium.library.query import is_word, parse_term
 
     found: list[Text | File | Like] = [] if asked.text is None else [parse_term(asked.text)]
+    if found and isinstance(found[0], File) and asked.text is not None and is_word(asked.text):
+        said = asked.text.strip()
+        output.say(f'note: "{said}" is a file in this folder, which asks; for the word: sensorium search " {said}"')
     found += [File(standard_input() if path == "-" else path) for path in asked.files]
     found += [Like(item) for item in asked.like]
     found += [parse_term(term) for term in asked.plus]

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from sensorium.core.errors import BadPrecision
+from sensorium.core.paths import absolute
 from sensorium.core.types import PRECISIONS, Precision
 
 DEFAULT_MODEL = "starter"
@@ -24,7 +25,7 @@ def data_home() -> Path:
 def cache_home() -> Path:
     """The per-user folder of what can be made again: `SENSORIUM_CACHE`, else the platform's own."""
     if named := os.environ.get("SENSORIUM_CACHE"):
-        return Path(named).expanduser().absolute()
+        return absolute(named)
     if sys.platform == "win32":
         return data_home() / "cache"
     if sys.platform == "darwin":
@@ -41,13 +42,13 @@ def library_path(given: str | os.PathLike[str] | None = None) -> Path:
     bare = not ({os.sep, "/", "."} & set(text)) and not text.startswith("~")
     if bare and not Path(text).is_dir():
         return data_home() / f"{text}.library"
-    return Path(text).expanduser().absolute()
+    return absolute(text)
 
 
 def models_home() -> Path:
     """The folder that models are installed in, by name: `SENSORIUM_MODELS`, else `models` in the per-user folder."""
     named = os.environ.get("SENSORIUM_MODELS")
-    return Path(named).expanduser().absolute() if named else data_home() / "models"
+    return absolute(named) if named else data_home() / "models"
 
 
 def default_model() -> str:

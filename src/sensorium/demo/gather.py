@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path, PurePosixPath
 
+from sensorium.core.paths import absolute
 from sensorium.core.progress import Progress, Silent
 from sensorium.demo.pictures import DRAWINGS, PHOTOGRAPHS, WITHOUT_PHOTOGRAPHS, photographs_installed
 
@@ -61,7 +62,7 @@ def gather(folder: str | Path, progress: Progress | None = None) -> Gathered:
 
     Without the packages of the extra `demo` the pictures are drawings, and `note` says so.
     """
-    folder, news = Path(folder).expanduser().absolute(), progress or Silent()
+    folder, news = absolute(folder), progress or Silent()
     recipes, note = _recipes()
     fresh = _stamp(folder) == _code_digest()
     news.start("samples", len(recipes))

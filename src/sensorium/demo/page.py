@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sensorium.core.paths import absolute
 from sensorium.demo import media
 from sensorium.demo.run import TOP
 
@@ -26,7 +27,7 @@ _HEADING_MARKS = re.compile(r"^(#+\s+|[=~^*-]{3,}\s*$)", re.MULTILINE)
 
 def write_page(result: DemoResult, path: str | Path) -> Path:
     """Write the page, self-contained, light or dark as the reader's system is; returns its absolute path."""
-    path = Path(path).expanduser().absolute()
+    path = absolute(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(_page(result)), encoding="utf-8")
     return path

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensorium.core.errors import LibraryEmpty
+from sensorium.core.paths import absolute
 from sensorium.demo.gather import Gathered, gather
 from sensorium.demo.own import own_items, own_queries
 from sensorium.demo.queries import QUERIES, Clue, DemoQuery
@@ -77,7 +78,7 @@ def run_demo(
     Raises SourceMissing when an own folder does not exist, LibraryEmpty when nothing in it can be read.
     """
     started = time.perf_counter()
-    folder = Path(folder).expanduser().absolute()
+    folder = absolute(folder)
     gathered = Gathered(folder, ()) if own else gather(folder, progress)
     report = library.add(folder)
     items = own_items(library.items(), folder)

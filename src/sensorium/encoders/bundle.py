@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sensorium.core.errors import BundleDamaged, ModelUnknown
+from sensorium.core.paths import absolute
 from sensorium.core.settings import models_home
 from sensorium.core.types import MODALITIES, Modality
 from sensorium.encoders.foreign_weights import has_foreign_weights
@@ -109,7 +110,7 @@ class Bundle:
 
         Raises BundleDamaged.
         """
-        path = Path(folder).expanduser().absolute()
+        path = absolute(folder)
         with _blaming(path):
             described = _described(path)
             bundle = _parsed(path, described)
@@ -177,7 +178,7 @@ def find_bundle(model: str | os.PathLike[str]) -> Path:
 
     if (folder := home.installed(text)) is not None:
         return folder
-    path = Path(text).expanduser().absolute()
+    path = absolute(text)
     if (path / MANIFEST).is_file():
         return path
     known = catalog.catalog().get(text)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensorium.core.errors import BadModel, BundleDamaged, PullFailed, SourceMissing
+from sensorium.core.paths import absolute
 from sensorium.core.progress import Silent
 from sensorium.core.settings import models_home
 from sensorium.encoders import home, hub
@@ -119,7 +120,7 @@ def convert(
 
     Raises SourceMissing, PullFailed, BadModel.
     """
-    path = Path(source).expanduser().absolute()
+    path = absolute(source)
     text = str(source)
     if not path.exists():
         if text not in catalog() and not HUB_ID.fullmatch(text):

@@ -15,6 +15,7 @@ from sensorium.encoders.preparer import blame
 if TYPE_CHECKING:
     from sensorium.encoders.bundle import Bundle, Tower
 
+ort.disable_telemetry_events()  # where it was imported, and so begun, before Sensorium could say so (see __init__)
 OUTPUT = "vectors"
 IDLE_SECONDS = 600.0  # after which a tower that nobody used is let go
 GPU, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -104,6 +104,7 @@ class Searcher:
         scales = self._scales(question.direction, codes)
         plain = {code: index for code, (index, _, _) in indexes.items()}
         asked = Asked(plain, scales, bool((question.own >= 0).any()), int(question.sizes.max()))
+        self._as_for_ten(plain.values(), asked.among)
         parts = []
         for start in range(0, len(question.queries), AT_ONCE):
             rows = question.queries[start : start + AT_ONCE]
@@ -137,6 +138,16 @@ class Searcher:
         index = IvfIndex.build(rows, vectors, self.how.metric, self.how.lists, self.how.probes, self.seed)
         index.probes = min(index.probes, index.lists)
         return index, index.note
+
+    def _as_for_ten(self, indexes: Iterable[Index], among: bool) -> None:
+        """IVF looks into more lists only for TIMED_K answers: figures up to there are those of a search for so many."""
+        if not self.how.lists:
+            return
+        from sensorium.indexes.ivf import IvfIndex
+
+        for index in indexes:
+            if isinstance(index, IvfIndex):
+                index.enough = TIMED_K + among
 
     def _scales(self, direction: str, codes: list[int]) -> dict[int, tuple[float, float]]:
         """Mean and deviation of unrelated cosines by modality; none for one modality, and where they are not known."""

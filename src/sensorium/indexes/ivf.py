@@ -37,7 +37,7 @@ Positions = NDArray[np.int64]
 
 
 class IvfIndex:
-    """Made by `build` or `load`. `probes` lists are searched, twice as many until k rows are found.
+    """Made by `build` or `load`. `probes` lists are searched, twice as many until k rows are found, or `enough`.
 
     `lists` is how many there are; `note` says why, when that is not what was asked, else "".
     """
@@ -47,6 +47,7 @@ class IvfIndex:
         self.lists = int(faiss_index.nlist)
         self.probes = _positive("probes", probes)
         self.note = note
+        self.enough: int | None = None  # rows for which no more lists are searched; None: as many as are asked for
 
     @classmethod
     def build(
@@ -124,18 +125,19 @@ class IvfIndex:
     ) -> Neighbors:
         """The k best rows of each query in its `probes` nearest lists; see `contract.Index.search`.
 
-        A query that finds fewer than k goes on with twice as many lists, up to all of them.
+        A query that finds fewer than k (or `enough` of them) goes on with twice as many lists, up to all of them.
         """
         k, queries = checked_k(k), checked_queries(queries, self.dimension, self.metric)
         allowed = None if allow is None else self._rows.positions(allow)
         wanted = min(k, len(self._rows) if allowed is None else len(allowed))
         looked = min(self.lists, self.probes if probes is None else _positive("probes", probes))
+        enough = wanted if self.enough is None else min(wanted, self.enough)
         bits = None if allowed is None else _bitmap(allowed, len(self._rows))
         pending = np.arange(len(queries) if wanted else 0)
         found: list[tuple[Positions, Positions]] = [(np.empty(0, np.int64), np.empty(0, np.int64))]
         while len(pending):
             labels = self._candidates(queries[pending], wanted, looked, bits)
-            done = ((labels >= 0).sum(axis=1) >= wanted) | (looked == self.lists)
+            done = ((labels >= 0).sum(axis=1) >= enough) | (looked == self.lists)
             owners, columns = np.nonzero((labels >= 0) & done[:, None])
             found.append((pending[owners], labels[owners, columns]))
             pending, looked = pending[~done], min(2 * looked, self.lists)

@@ -106,6 +106,11 @@ def local_path(text: str | os.PathLike[str]) -> Path:
     return path
 
 
+def is_word(text: str) -> bool:
+    """Whether a term is words by its looks, and a file only if one of that name is there."""
+    return not (_URL.match(text) or _PATH_LIKE.match(text) or _ENDING.match(text) or _WEIGHT.match(text) or "/" in text)
+
+
 def parse_term(text: str, *, negative: bool = False) -> Text | File:
     """One term of the command line's grammar: `[WEIGHT:]WORDS-OR-PATH`.
 

@@ -60,7 +60,7 @@ def test_the_slope_that_is_used_is_the_one_that_was_chosen():
     assert float(min(by_slope, key=by_slope.get)) == SLOPE == FIGURES["slope"]
     assert FIGURES["prior_parts"] == PRIOR
     assert FIGURES["templates"] == {modality: list(each) for modality, each in TEMPLATES.items()}
-    assert not set(FIGURES["choosing"]["sets"]) & set(FIGURES["sets"])
+    assert (FIGURES["choosing"]["set"], FIGURES["choosing"]["split"]) == ("flickr8k", "dev")
 
 
 @pytest.mark.parametrize("modality", ["image", "audio", "text"])

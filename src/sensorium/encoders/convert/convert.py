@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sensorium.core.errors import BadModel, BundleDamaged, LibraryFull
+from sensorium.core.paths import absolute
 from sensorium.core.progress import Progress, Silent
 from sensorium.core.types import MODALITIES, Modality, Part
 from sensorium.encoders.bundle import MANIFEST, Bundle, write_bundle
@@ -52,7 +52,7 @@ def convert(
     it from elsewhere; else what the source says. Nothing stays of a conversion that failed. Raises BadModel, and
     LibraryFull when the disk is full.
     """
-    out = Path(os.path.expanduser(out)).absolute()  # noqa: PTH111 - Path's raises where nobody has that name
+    out = absolute(out)
     if out.exists():
         raise BadModel(f"{out} already exists: delete it, or choose another folder for the model")
     opened = Source.open(source)

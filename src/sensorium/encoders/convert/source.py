@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensorium.core.errors import BadModel
+from sensorium.core.paths import absolute
 
 CONFIG, OPEN_CLIP_CONFIG = "config.json", "open_clip_config.json"
 OPEN_CLIP, TIMM = "open_clip", "timm"  # stand for a `model_type` where transformers did not write the folder
@@ -44,7 +44,7 @@ class Source:
         if missing := [name for name in NEEDS if find_spec(name) is None]:
             have = f"converting a model needs {', '.join(missing)}"
             raise BadModel(f'{have}, which is not installed: run pip install "sensorium[convert]"')
-        where = Path(os.path.expanduser(path)).absolute()  # noqa: PTH111 - Path's raises where nobody has that name
+        where = absolute(path)
         if where.suffix == ".safetensors" and where.is_file():
             return cls(where, {}, TIMM)
         if not where.is_dir():

@@ -11,13 +11,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sensorium.core.errors import BadQuery
+from sensorium.core.paths import at_home
 from sensorium.core.types import MODALITIES, Modality, Part
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ TEMPLATES: Mapping[Modality, tuple[str, ...]] = {
     "image": ("a photo of a {}", "a photo of {}", "a picture of a {}", "{}"),
     "audio": ("the sound of {}", "{}", "a recording of {}", "{} in the background"),
 }
-SLOPE = 1.5  # chosen by `python benchmarks/classify.py`
+SLOPE = 1.25  # chosen by `python benchmarks/classify.py`
 PRIOR = 20  # parts: what the bundle says of unrelated pairs weighs as much as so many of the library
 ROUNDS = 15
 FEWEST = 20  # parts of a library from which a bundle without a calibration can be given one
@@ -55,7 +55,7 @@ class Unrelated:
 
 def read_labels(said: str) -> list[str]:
     """Labels from `dog,cat`, from `@FILE`, or from the path of a file with a label a line. Raises BadQuery."""
-    file = Path(os.path.expanduser(said.removeprefix("@")))  # noqa: PTH111 - Path's raises where nobody has that name
+    file = at_home(said.removeprefix("@"))
     if not said.startswith("@") and ("," in said or not os.path.isfile(file)):  # noqa: PTH113 - Path's raises for long names
         if "," not in said and said.strip():
             raise BadQuery(f"{said!r} is the only label, and no file of that name is there: {_MORE}, {_LIST}")
@@ -115,7 +115,9 @@ def unit(vectors: Vectors) -> Vectors:
     return rows
 
 
-def unrelated(cosines: NDArray[np.floating] | None, said: Calibration | None) -> Unrelated | None:
+def unrelated(
+    cosines: NDArray[np.floating] | None, said: Calibration | None, slope: float = SLOPE
+) -> Unrelated | None:  # fmt: skip
     """What is usual among unrelated pairs: what the bundle has `said`, corrected by a library's own `cosines` (n, c).
 
     Nobody knows which pairs of these are right ones. So each counts for as much as it is likely to be unrelated, by the
@@ -134,7 +136,7 @@ def unrelated(cosines: NDArray[np.floating] | None, said: Calibration | None) ->
         return Unrelated(mean, std)
     first, values = (mean, std), np.asarray(cosines, np.float64)
     for _ in range(ROUNDS):
-        weights = 1 - probabilities(values, Unrelated(mean, std))[:, :c]
+        weights = 1 - probabilities(values, Unrelated(mean, std), slope=slope)[:, :c]
         total = weights.sum() / c + PRIOR
         mean = (PRIOR * first[0] + (weights * values).sum() / c) / total
         std = np.sqrt((PRIOR * first[1] ** 2 + (weights * (values - mean) ** 2).sum() / c) / total)

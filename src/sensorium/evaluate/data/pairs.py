@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sensorium.core.errors import BadData
+from sensorium.core.paths import at_home
 from sensorium.core.settings import cache_home
 from sensorium.core.types import Modality
 from sensorium.evaluate.data.classes import class_texts, pretty
@@ -13,7 +14,7 @@ from sensorium.evaluate.data.columns import Columns, file_said, said
 from sensorium.evaluate.data.draft import Draft
 from sensorium.evaluate.data.media import Folders, beside, is_address, modality_of, named
 from sensorium.evaluate.data.parquet import unpacked
-from sensorium.evaluate.data.request import Request, at_home, same_split
+from sensorium.evaluate.data.request import Request, same_split
 from sensorium.evaluate.data.tables import Row, Table, read_table
 from sensorium.evaluate.dataset import Dataset
 
@@ -60,7 +61,7 @@ def files_beside(request: Request) -> Folders:
     folder = request.one("files")
     if folder is None:
         return beside(request.path, *FOLDERS)
-    place = request.path.parent / at_home(Path(folder))
+    place = request.path.parent / at_home(folder)
     if not place.is_dir():
         raise BadData(f"{request.path}: the folder {place} that its files should be in does not exist")
     return Folders([place], moved=True)

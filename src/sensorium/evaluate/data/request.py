@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 from sensorium.core.errors import BadData
+from sensorium.core.paths import absolute
 
 OPTIONS = {
     "image": "the column with paths of pictures",
@@ -44,7 +45,7 @@ class Request:
         for name in said:
             if name not in OPTIONS:
                 raise BadData(f"{path}: there is no option {name!r}: choose among {', '.join(OPTIONS)}")
-        return cls(at_home(Path(text)).absolute(), said, split)
+        return cls(absolute(text), said, split)
 
     @property
     def name(self) -> str:
@@ -54,14 +55,6 @@ class Request:
     def one(self, option: str) -> str | None:
         """What was said for an option, the last of several."""
         return self.said[option][-1] if self.said.get(option) else None
-
-
-def at_home(path: Path) -> Path:
-    """A path with `~` for the home folder; as it is when there is no such user."""
-    try:
-        return path.expanduser()
-    except RuntimeError:  # then there is no such path either, which is said where it is opened
-        return path
 
 
 def same_split(one: str, other: str) -> bool:

@@ -10,6 +10,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sensorium.core.paths import absolute
 from sensorium.evaluate.figures import drawing
 from sensorium.evaluate.report.measured import how_measured
 from sensorium.evaluate.report.previews import Previews
@@ -41,7 +42,7 @@ def write_report(results: Results, path: str | PathLike[str], *, preview: Previe
     there. Raises ExtraMissing without matplotlib; OSError.
     """
     check()
-    place = Path(path).expanduser().absolute()
+    place = absolute(path)
     place.parent.mkdir(parents=True, exist_ok=True)
     if preview is not None:
         page = "".join(_page(results, preview))

@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sensorium.core.errors import BadData, SensoriumError
+from sensorium.core.paths import absolute
 from sensorium.core.types import Skipped
 from sensorium.evaluate import provenance
 from sensorium.evaluate.data import load
-from sensorium.evaluate.data.request import at_home
 from sensorium.evaluate.figures import drawing
 from sensorium.evaluate.models import encoder_of
 from sensorium.evaluate.study import accuracy, charts, document, search
@@ -177,7 +177,7 @@ def main(given: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(given)
     if chosen.pairs < LEAST:
         parser.error(f"--pairs {chosen.pairs}: ask for {LEAST} or more")
-    beside = at_home(chosen.data).absolute().parent
+    beside = absolute(chosen.data).parent
     maps = tuple(chosen.map or (beside / name for name in MAPPED if (beside / name).is_dir()))
     wanted = Wanted(chosen.data, chosen.model, chosen.pairs, chosen.seed, maps)
     try:
