@@ -193,7 +193,10 @@ def test_in_searches_what_is_there_while_another_writer_works(sensorium_run, scr
     script.hits, script.raises["add"] = hits, LibraryLocked("the library is being written by process 12")
     ran = sensorium_run("search", "x", "--in", "pictures")
     assert ran.code == 0 and len(ran.out.splitlines()) == 3
-    assert ran.err == "note: pictures was not brought up to date: the library is being written by process 12\n"
+    assert (
+        ran.err
+        == "note: pictures was not brought up to date: the library is being written by process 12; search again later\n"
+    )
 
 
 def test_a_dash_reads_the_query_from_standard_input(sensorium_run, script, hits, monkeypatch):
@@ -231,7 +234,12 @@ def test_wrong_use_is_exit_code_2_and_one_line(sensorium_run, script, arguments,
     )
 
 
-def test_open_shows_a_page_in_the_browser(sensorium_run, script, hits, monkeypatch):
+@pytest.fixture
+def own_temporary(tmp_path, monkeypatch):
+    monkeypatch.setattr(search_file.tempfile, "tempdir", str(tmp_path))
+
+
+def test_open_shows_a_page_in_the_browser(sensorium_run, script, hits, monkeypatch, own_temporary):
     script.hits, opened = hits, []
     monkeypatch.setattr(search_file.webbrowser, "open", lambda url: opened.append(url) or True)
     assert sensorium_run("search", "x", "--open").err == ""
@@ -239,7 +247,7 @@ def test_open_shows_a_page_in_the_browser(sensorium_run, script, hits, monkeypat
     assert page.startswith("<!doctype html>") and "<td>hits</td>" in page
 
 
-def test_open_without_a_browser_says_where_the_page_is(sensorium_run, script, hits, monkeypatch):
+def test_open_without_a_browser_says_where_the_page_is(sensorium_run, script, hits, monkeypatch, own_temporary):
     script.hits = hits
     monkeypatch.setattr(search_file.webbrowser, "open", lambda url: False)
     assert "no browser was found; the page is " in sensorium_run("search", "x", "--open").err

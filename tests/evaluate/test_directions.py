@@ -175,17 +175,20 @@ def test_the_first_ten_of_ivf_are_those_of_a_search_for_ten(direction):
     """However many answers are looked at: to find a hundred, short lists would all be looked into."""
     random = np.random.default_rng(3)
     middles = random.normal(size=(40, 16))
-    vectors = np.repeat(middles, 8, axis=0) + 0.4 * random.normal(size=(320, 16))
-    kinds = ["text", "image"] * 160
-    samples = [Sample(f"s{at}", kinds[at], f"s{at}", f"g{at // 4}") for at in range(320)]
-    question = Questions(Dataset("pairs", "", samples, "pairs"), np.arange(320)).ask(direction)
-    space = Space(np.arange(320), np.array([at % 2 for at in range(320)]), vectors.astype(np.float32), {})
+    count = 8 * len(middles)  # texts, and as many pictures: more than are asked at once
+    vectors = np.repeat(middles, 16, axis=0) + 0.4 * random.normal(size=(2 * count, 16))
+    kinds = ["text", "image"] * count
+    samples = [Sample(f"s{at}", kinds[at], f"s{at}", f"g{at // 4}") for at in range(2 * count)]
+    question = Questions(Dataset("pairs", "", samples, "pairs"), np.arange(2 * count)).ask(direction)
+    space = Space(np.arange(2 * count), np.array([at % 2 for at in range(2 * count)]), vectors.astype(np.float32), {})
     how = ivf(20, 1)
-    ten, hundred = (answered(question, space, how, depth).run for depth in (10, 100))
+    ten, hundred = (answered(question, space, how, depth).run for depth in (10, 200))
     assert (ten.ids[:, :10] == hundred.ids[:, :10]).all() and ten.ids.shape[1] == 10
+    assert hundred.counts.min() >= 10 and hundred.counts.max() < 200
+    assert (np.isfinite(hundred.scores).sum(1) == hundred.counts).all()
     exact = answered(question, space, How.of("cosine", "exact"), 10).run
     assert (exact.ids != ten.ids).any()
-    built = IvfIndex.build(np.arange(320), space.vectors, "cosine", 20, 1)
+    built = IvfIndex.build(space.rows, space.vectors, "cosine", 20, 1)
     assert (built.search(space.vectors[:5], 100).counts == 100).all()  # whoever wants a hundred gets them
 
 

@@ -14,7 +14,8 @@ import typer
 if TYPE_CHECKING:
     from sensorium.core.types import Hit
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# Besides the control characters what turns the direction of writing: a name with it looks like another.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _PIPE_SNIPPET = 160
 

@@ -210,7 +210,8 @@ def bring_up_to_date(library: Library, folder: Path) -> None:
     try:
         report = library.add(folder)
     except LibraryLocked as locked:
-        output.say(f"note: {folder} was not brought up to date: {locked}")
+        who = str(locked).partition(";")[0]  # what comes next there is advice for writers
+        output.say(f"note: {folder} was not brought up to date: {who}; search again later")
         return
     if report.added or report.updated or report.moved:
         from sensorium.cli.add import summary

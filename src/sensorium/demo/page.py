@@ -55,13 +55,19 @@ def _page(result: DemoResult) -> Iterator[str]:
 
 def _header(result: DemoResult) -> Iterator[str]:
     yield '<header class="wide"><h1>Found by meaning</h1>\n'
-    yield f'<p class="lead">What Sensorium answers over {escape(str(result.folder))}, without the network.</p>\n'
+    yield f'<p class="lead">What Sensorium answers over {escape(_at_home(result.folder))}, without the network.</p>\n'
     yield '<ul class="facts">'
     yield from (f"<li><b>{escape(figure)}</b><span>{escape(what)}</span></li>" for figure, what in _facts(result))
     yield "</ul>\n"
     if result.note:
         yield f'<p class="note">{escape(result.note[0].upper() + result.note[1:])}</p>\n'
     yield "</header>\n"
+
+
+def _at_home(folder: Path) -> str:
+    """A folder as people say it."""
+    home = Path.home()
+    return f"~/{folder.relative_to(home).as_posix()}" if home in folder.parents else str(folder)
 
 
 def _facts(result: DemoResult) -> Iterator[tuple[str, str]]:

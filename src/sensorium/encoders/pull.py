@@ -326,8 +326,8 @@ def _usable(called: str) -> str:
 
 def _require() -> None:
     if missing := [name for name in NEEDS if find_spec(name) is None]:
-        have = f"converting a model needs {', '.join(missing)}"
-        raise BadModel(f'{have}, which is not installed: run pip install "sensorium[convert]"')
+        have = f"converting a model needs {', '.join(missing)}, not installed here"
+        raise BadModel(f'{have}: run pip install "sensorium[convert]"')
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,7 +110,10 @@ class Searcher:
             rows = question.queries[start : start + AT_ONCE]
             parts.append(asked.best(question.own[start : start + AT_ONCE], self.space.of(rows), depth))
             progress.advance(len(rows))
-        ids, scores, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
+        width = max(ids.shape[1] for ids, _, _ in parts)
+        ids = np.concatenate([_as_wide(ids, width, 0) for ids, _, _ in parts])
+        scores = np.concatenate([_as_wide(scores, width, -np.inf) for _, scores, _ in parts])
+        counts = np.concatenate([counts for _, _, counts in parts])
         run = Run(question.queries, ids, scores, None if bool((counts == ids.shape[1]).all()) else counts)
         notes = [note for _, _, note in indexes.values() if note]
         if len(codes) > 1 and not scales:
@@ -203,3 +206,8 @@ class Asked:
         order = np.argsort(-all_scores, axis=1, kind="stable")[:, : min(k, self.most)]
         best = np.take_along_axis(all_scores, order, axis=1)
         return np.take_along_axis(all_ids, order, axis=1), best, np.isfinite(best).sum(axis=1)
+
+
+def _as_wide(column: NDArray[Any], width: int, blank: float) -> NDArray[Any]:
+    """Rows (q, k) as (q, width): some queries of IVF have fewer answers than others."""
+    return np.pad(column, ((0, 0), (0, width - column.shape[1])), constant_values=blank)

@@ -324,7 +324,7 @@ class Results:
 
 
 def read(path: str | os.PathLike[str]) -> Results:
-    """The results that `write` wrote. Raises BadData for any other file, and for a newer format; OSError."""
+    """The results that `write` wrote. Raises BadData for any other file, for none, and for a newer format."""
     try:
         said: Any = json.loads(Path(path).read_bytes())
         if said["format"] > FORMAT:
@@ -333,6 +333,9 @@ def read(path: str | os.PathLike[str]) -> Results:
                 "with pip install --upgrade sensorium"
             )
         return _whole(Results.from_json(said))
+    except OSError as error:
+        why = error.strerror or error
+        raise BadData(f"{path} cannot be read ({why}): give a file that `sensorium evaluate --out` wrote") from error
     except (ValueError, KeyError, TypeError, AttributeError, zlib.error, RecursionError) as error:
         why = f"{type(error).__name__}: {error}".splitlines()[0]
         raise BadData(

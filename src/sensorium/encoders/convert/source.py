@@ -42,8 +42,8 @@ class Source:
         Raises BadModel when it is none, when it has no safetensors, or when a package that converting needs is missing.
         """
         if missing := [name for name in NEEDS if find_spec(name) is None]:
-            have = f"converting a model needs {', '.join(missing)}"
-            raise BadModel(f'{have}, which is not installed: run pip install "sensorium[convert]"')
+            have = f"converting a model needs {', '.join(missing)}, not installed here"
+            raise BadModel(f'{have}: run pip install "sensorium[convert]"')
         where = absolute(path)
         if where.suffix == ".safetensors" and where.is_file():
             return cls(where, {}, TIMM)
