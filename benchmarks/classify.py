@@ -48,7 +48,7 @@ DATA = Path(os.environ.get("SENSORIUM_DATA") or ROOT.parent / "shared/data")
 REPORTED: Mapping[str, Modality] = {
     "caltech101": "image", "weather": "image", "esc50": "audio", "urbansound": "audio",
 }  # fmt: skip
-SLOPES = (0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5)
+SLOPES = (0.75, 1.0, 1.2, 1.3, 1.4, 1.5, 1.6, 1.75, 2.0, 2.5)
 WORDS, FEWEST = (2, 5, 10, 20), 10  # labels that are drawn to choose the slope, and photographs of either sort to ask
 DRAWS, SEED, RESAMPLES = 20, 14, 200
 Ints = NDArray[np.int64]
