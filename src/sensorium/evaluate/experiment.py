@@ -27,6 +27,7 @@ from sensorium.metrics.names import measure
 if TYPE_CHECKING:
     from sensorium.encoders.onnx import OnnxEncoder
 
+MOST_RESAMPLES = 100_000  # with more an interval takes minutes, and stays the same
 DEPTH = 100  # answers that are looked at, unless a k asks for more
 """How many answers a ranking is looked at: an MRR changes by less than 0.01 beyond, and exact search by ten times."""
 
@@ -62,8 +63,8 @@ class Plan:
             raise BadQuery(f"k is {bad[0]}: it must be at least 1")
         if not self.ks:
             raise BadQuery("there is no k to measure at: give some, as in 1,5,10")
-        if self.resamples < 1 or not 0 < self.confidence < 1:
-            raise BadQuery("resamples must be at least 1, and the confidence between 0 and 1")
+        if not 1 <= self.resamples <= MOST_RESAMPLES or not 0 < self.confidence < 1:
+            raise BadQuery(f"resamples must be from 1 to {MOST_RESAMPLES:,}, and the confidence between 0 and 1")
         if not (self.metrics and self.indexes and self.directions):
             raise BadQuery("name at least one metric, one index and one direction")
         for name in self.measures:

@@ -44,6 +44,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sensorium.core.errors import BadData
+from sensorium.core.paths import write_whole
 from sensorium.core.types import MODALITIES, Modality, Skipped
 
 FORMAT = 1
@@ -309,13 +310,7 @@ class Results:
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the JSON, in one step: a reader sees the former file or the whole new one. Raises OSError."""
-        place = Path(path)
-        beside = place.with_name(f".{place.name}.{os.getpid()}")
-        try:
-            beside.write_text(json.dumps(self.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
-            beside.replace(place)
-        finally:
-            beside.unlink(missing_ok=True)
+        write_whole(Path(path), json.dumps(self.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
     def find(self, direction: str, model: str = "", metric: str = "", index: str = "") -> list[Measured]:
         """The runs of a direction, in their order, of one model, metric or index where these are given."""

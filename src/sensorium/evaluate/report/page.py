@@ -10,7 +10,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sensorium.core.paths import absolute
+from sensorium.core.paths import absolute, write_whole
 from sensorium.evaluate.figures import drawing
 from sensorium.evaluate.report.measured import how_measured
 from sensorium.evaluate.report.previews import Previews
@@ -49,7 +49,7 @@ def write_report(results: Results, path: str | PathLike[str], *, preview: Previe
     else:
         with Previews() as made:
             page = "".join(_page(results, made))
-    place.write_text(page, encoding="utf-8", errors="replace")  # names of files may be no UTF-8
+    write_whole(place, page.encode("utf-8", "replace").decode())  # names of files may be no UTF-8
     return place
 
 
