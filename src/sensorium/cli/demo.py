@@ -64,10 +64,11 @@ def _command() -> str:
 
 
 def _page(folder: Path | None, page: Path | None) -> Path:
+    from sensorium.core.paths import absolute
     from sensorium.core.settings import data_home
 
     name = "index.html" if folder is None else "own.html"
-    page = (data_home() / "demo" / name if page is None else page).expanduser().absolute()
+    page = absolute(data_home() / "demo" / name if page is None else page)
     if page.is_dir():
         raise typer.BadParameter(f"{page} is a folder: name a file, as in --page {page / name}")
     return page
