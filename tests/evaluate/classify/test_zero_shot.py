@@ -134,8 +134,8 @@ def test_a_library_of_dogs_does_not_make_dogs_the_usual_thing():
     random = np.random.default_rng(6)
     cosines = random.normal(0.1, 0.05, (500, 3))
     cosines[:, 0] += 0.2
-    usual = unrelated(cosines, Calibration(0.05, 0.1))
-    found = probabilities(cosines, usual)
+    usual = unrelated(cosines, Calibration(0.05, 0.1), slope=1.5)
+    found = probabilities(cosines, usual, slope=1.5)
     np.testing.assert_array_equal(found[:, :3].argmax(1), cosines.argmax(1))
     assert (found.argmax(1) == 0).mean() > 0.9
 
