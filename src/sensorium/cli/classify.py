@@ -33,6 +33,7 @@ EXAMPLES = examples(
     ('sensorium classify clips --labels "rain,siren" --json', "a line of JSON a file"),
 )
 _SHOWN_SKIPS = 10
+_PROBABILITY = "_probability"  # ends the name of what is kept beside a label: how sure it is
 _WHAT, _FORM = "What is said", "Output"
 
 Paths = Annotated[
@@ -167,6 +168,10 @@ class Run:
             return
         from sensorium.library.label import check_free
 
+        if self.save.endswith(_PROBABILITY):
+            other = self.save.removesuffix(_PROBABILITY) or "label"
+            raise BadQuery(f"--save {self.save}: there the probabilities of {other!r} are kept; choose another name")
+
         kept = set(found.kept.values()) if found else set[int]()
         check_free(self.library.session, self.save, None if chosen is None else {*chosen.tolist(), *kept})
 
@@ -187,7 +192,7 @@ class Run:
         self.counts[answer.label or NONE] += 1
         if self.save is not None and answer.item is not None:
             sure = None if answer.label is None else round(answer.probability, 4)
-            self.values[answer.item] = {self.save: answer.label, f"{self.save}_probability": sure}
+            self.values[answer.item] = {self.save: answer.label, f"{self.save}{_PROBABILITY}": sure}
         self.foreign += self.save is not None and answer.item is None
         return answer
 
@@ -225,8 +230,10 @@ def tell(run: Run, *, as_json: bool) -> None:
 
 def told_saved(run: Run, name: str) -> None:
     """What was kept, and what was not, and why."""
-    found = f": search with --where \"{name} = '...'\"" if run.saved else ""
-    output.say(f"{run.saved:,} items have their {name} now{found}")
+    none = sum(one[name] is None for one in run.values.values()) if run.saved == len(run.values) else 0
+    found = f": search with --where \"{name} = '...'\"" if run.saved - none else ""
+    without = f", and {none:,} have none" if none else ""
+    output.say(f"{run.saved - none:,} items have their {name} now{without}{found}")
     if missed := len(run.values) - run.saved:
         output.say(f"{missed:,} items have changed or gone meanwhile and were left alone: run it again")
     if run.foreign:
