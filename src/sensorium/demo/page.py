@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sensorium.core.paths import absolute
+from sensorium.core.paths import absolute, at_home
 from sensorium.demo import media
 from sensorium.demo.run import TOP
 
@@ -66,7 +66,7 @@ def _header(result: DemoResult) -> Iterator[str]:
 
 def _at_home(folder: Path) -> str:
     """A folder as people say it."""
-    home = Path.home()
+    home = at_home("~")
     return f"~/{folder.relative_to(home).as_posix()}" if home in folder.parents else str(folder)
 
 
